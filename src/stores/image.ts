@@ -1,0 +1,58 @@
+/**
+ * Where an image is read from and written to. Each transport (registry, OCI layout, archive, directory) has one
+ * implementation of these two interfaces; the jobs know nothing else of them.
+ */
+import type { Descriptor } from '../formats/oci/descriptor.ts';
+import type { Digest } from '../formats/oci/digest.ts';
+import type { ImageName } from '../formats/reference/image-name.ts';
+
+/** Manifest bytes exactly as stored, and the digest computed from them (never one that a server claimed). */
+export interface ManifestBlob {
+  readonly bytes: Uint8Array;
+  readonly digest: Digest;
+  readonly mediaType: string;
+}
+
+export interface ReadOptions {
+  readonly signal?: AbortSignal;
+}
+
+export interface ImageSource {
+  readonly name: ImageName;
+  /** What the name means. Resolved once: the same bytes for as long as the source is open. */
+  topManifest(): Promise<ManifestBlob>;
+  /** A manifest by digest, for an instance of an index. Throws `store/digest-mismatch`. */
+  manifest(digest: Digest): Promise<ManifestBlob>;
+  /**
+   * The bytes of a blob, as they arrive. Length and digest are checked while they pass: the iteration throws
+   * `store/size-mismatch` or `store/digest-mismatch` (exit 1) instead of ending when they do not fit, so
+   * nothing made from the bytes may be used before the iteration has ended.
+   */
+  blob(descriptor: Descriptor, options?: ReadOptions): AsyncIterable<Uint8Array>;
+  /** The sigstore attachment manifest (tag `sha256-HEX.sig`), or undefined where there is none. */
+  attachment?(digest: Digest): Promise<ManifestBlob | undefined>;
+  /** Signatures that the transport keeps beside the image (`dir:`), as stored. */
+  storedSignatures?(digest: Digest): Promise<Uint8Array[]>;
+  close(): Promise<void>;
+}
+
+export interface ImageDestination {
+  readonly name: ImageName;
+  hasBlob(descriptor: Descriptor): Promise<boolean>;
+  /** Registries only: take the blob over from another repository of the same registry, if it will give it. */
+  mountBlob?(descriptor: Descriptor, fromRepository: string): Promise<boolean>;
+  /** Checks length and digest while writing; a mismatch leaves nothing behind. */
+  putBlob(descriptor: Descriptor, bytes: AsyncIterable<Uint8Array>, options?: ReadOptions): Promise<void>;
+  /** An instance of an index: stored by digest, without a name. */
+  putInstance(manifest: ManifestBlob): Promise<void>;
+  /** The manifest that the name will mean. Nothing is visible under the name before `commit`. */
+  putTopManifest(manifest: ManifestBlob): Promise<void>;
+  /** Writes the sigstore attachment manifest (tag `sha256-HEX.sig`) of an image. */
+  putAttachment?(digest: Digest, manifest: ManifestBlob): Promise<void>;
+  /** Writes signatures that the transport keeps beside the image (`dir:`). */
+  putSignatures?(digest: Digest, signatures: readonly Uint8Array[]): Promise<void>;
+  /** Makes the image visible under its name, at once and whole. */
+  commit(): Promise<void>;
+  /** Removes whatever this destination wrote and nothing refers to. Safe after any failure, and after commit. */
+  abort(): Promise<void>;
+}
