@@ -1,0 +1,30 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { concatBytes, equalBytes } from '../../../src/bytes/bytes.ts';
+import { gzipStored } from '../../../src/formats/gzip/stored.ts';
+
+test('zlib reads back what gzipStored writes', () => {
+  const parts = fc.array(fc.uint8Array({ maxLength: 300 }), { maxLength: 8 });
+  fc.assert(
+    fc.property(parts, (list) => {
+      const member = concatBytes([...gzipStored(list)]);
+      return equalBytes(gunzipSync(member), concatBytes(list));
+    }),
+  );
+});
+
+test('parts longer than a stored block are split', () => {
+  const part = new Uint8Array(200_001).map((_, at) => at % 251);
+  const member = concatBytes([...gzipStored([part, new Uint8Array(0), part])]);
+  assert.ok(equalBytes(gunzipSync(member), concatBytes([part, part])));
+});
+
+test('the bytes are fixed, whatever zlib is linked', () => {
+  const member = concatBytes([...gzipStored([Uint8Array.of(0x61)])]);
+  assert.equal(
+    Buffer.from(member).toString('hex'),
+    '1f8b08000000000000ff' + '000100feff61' + '010000ffff' + '43beb7e8' + '01000000',
+  );
+});
