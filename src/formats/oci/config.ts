@@ -24,7 +24,8 @@ export function parseConfig(bytes: Uint8Array): ImageConfig {
   if (bytes.length > MAX_CONFIG_SIZE) throw bad(`config of ${bytes.length} bytes exceeds ${MAX_CONFIG_SIZE}`);
   const document = expectObject(parseJson(bytes, 'config'), 'config');
   const { architecture, os, created } = document;
-  if (typeof architecture !== 'string' || typeof os !== 'string') throw bad('config lacks architecture or os');
+  if (typeof architecture !== 'string' || typeof os !== 'string')
+    throw bad('config lacks architecture or os');
   const rootfs = expectObject(document['rootfs'], 'config.rootfs');
   if (rootfs['type'] !== 'layers') throw bad('config.rootfs.type is not "layers"');
   const diffIds = rootfs['diff_ids'];

@@ -45,7 +45,8 @@ export function parseDescriptor(value: unknown, what: string): Descriptor {
 function parsePlatform(value: unknown, what: string): Platform | undefined {
   if (value === undefined || value === null) return undefined;
   const { architecture, os, variant } = expectObject(value, what);
-  if (typeof architecture !== 'string' || typeof os !== 'string') throw bad(`${what} lacks architecture or os`);
+  if (typeof architecture !== 'string' || typeof os !== 'string')
+    throw bad(`${what} lacks architecture or os`);
   return { architecture, os, ...(typeof variant === 'string' && variant !== '' && { variant }) };
 }
 
@@ -61,7 +62,8 @@ export function optionalStrings(value: unknown, what: string): Readonly<Record<s
 }
 
 export function expectObject(value: unknown, what: string): Readonly<Record<string, unknown>> {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw bad(`${what} is not an object`);
+  if (typeof value !== 'object' || value === null || Array.isArray(value))
+    throw bad(`${what} is not an object`);
   return value as Readonly<Record<string, unknown>>;
 }
 

@@ -36,7 +36,8 @@ export type Manifest = ImageManifest | ImageIndex;
  * and as an index is refused (CVE-2021-41190). Throws `oci/bad-manifest`.
  */
 export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
-  if (bytes.length > MAX_MANIFEST_SIZE) throw bad(`manifest of ${bytes.length} bytes exceeds ${MAX_MANIFEST_SIZE}`);
+  if (bytes.length > MAX_MANIFEST_SIZE)
+    throw bad(`manifest of ${bytes.length} bytes exceeds ${MAX_MANIFEST_SIZE}`);
   const object = expectObject(parseJson(bytes, 'manifest'), 'manifest');
   if (object['schemaVersion'] !== 2) throw bad('schemaVersion is not 2');
   const hasImage = 'config' in object || 'layers' in object;
