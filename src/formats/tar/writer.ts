@@ -178,7 +178,7 @@ function checkEntry(entry: TarEntry, path: string, size: number, target: string)
     throw cannot(entry, `time ${seconds} needs over 64 bits`);
   if (seconds < 0n && nanos !== 0) throw cannot(entry, 'a time before 1970 with a fraction');
   for (const name of entry.xattrs?.keys() ?? []) {
-    if (name === '' || /[=\0]/.test(name))
+    if (name === '' || /[=\0]/.test(name) || decodeUtf8(encodeLatin1(name)) === undefined)
       throw cannot(entry, `extended attribute name ${JSON.stringify(name)}`);
   }
 }
