@@ -1,0 +1,108 @@
+/**
+ * Files that appear whole or not at all: written under a temporary name in the same folder, flushed, renamed,
+ * and the folder flushed, so that neither a failure nor a power cut leaves half a file under the real name.
+ */
+import { randomBytes } from 'node:crypto';
+import { link, open, rename, rm, unlink, type FileHandle } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { BootsealError } from '../errors.ts';
+
+export interface AtomicWriteOptions {
+  /** Permission bits before the umask; 0o644 by default. */
+  readonly mode?: number;
+  /** False: an existing file is an error (`file/exists`). Default true: it is replaced. */
+  readonly overwrite?: boolean;
+}
+
+export type ByteParts = Iterable<Uint8Array> | AsyncIterable<Uint8Array>;
+
+/**
+ * Writes a file. On any failure, also of the iteration, nothing is left behind and an existing file is untouched.
+ * Throws `file/exists`, `file/cannot-write`, and whatever the iteration throws.
+ */
+export async function writeFileAtomic(
+  path: string,
+  parts: ByteParts,
+  options: AtomicWriteOptions = {},
+): Promise<void> {
+  const temporary = temporaryName(path);
+  const file = await openTemporary(temporary, path, options.mode);
+  try {
+    try {
+      for await (const part of parts) await writeAll(file, part);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await moveInto(temporary, path, options.overwrite ?? true);
+  } catch (error) {
+    await rm(temporary, { force: true });
+    throw asFileError(error, path);
+  }
+}
+
+/** A name in the same folder that no reader looks at: `.NAME.RANDOM.tmp`. */
+export function temporaryName(path: string): string {
+  // A long name must stay under the 255 bytes of NAME_MAX.
+  return join(dirname(path), `.${basename(path).slice(0, 60)}.${randomBytes(8).toString('hex')}.tmp`);
+}
+
+/** Gives a finished temporary file its name, and makes that last. */
+export async function moveInto(temporary: string, path: string, overwrite: boolean): Promise<void> {
+  if (overwrite) await rename(temporary, path);
+  else {
+    // link(2) fails where the name is taken; rename(2) would replace it.
+    await link(temporary, path);
+    await unlink(temporary);
+  }
+  await syncFolder(dirname(path));
+}
+
+/** Flushes the names in a folder. Some file systems cannot; they flush names by themselves. */
+export async function syncFolder(folder: string): Promise<void> {
+  const handle = await open(folder, 'r');
+  try {
+    await handle.sync();
+  } catch (error) {
+    if (!['EINVAL', 'ENOTSUP', 'EISDIR', 'EPERM'].includes(systemCode(error) ?? '')) throw error;
+  } finally {
+    await handle.close();
+  }
+}
+
+/** write(2) may write less than asked. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.length;) {
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at);
+    at += bytesWritten;
+  }
+}
+
+/** `ENOENT` and the like, of an error that the system raised. */
+export function systemCode(error: unknown): string | undefined {
+  if (typeof error !== 'object' || error === null || !('code' in error) || !('syscall' in error))
+    return undefined;
+  return typeof error.code === 'string' ? error.code : undefined;
+}
+
+async function openTemporary(temporary: string, path: string, mode = 0o644): Promise<FileHandle> {
+  try {
+    return await open(temporary, 'wx', mode);
+  } catch (error) {
+    throw asFileError(error, path);
+  }
+}
+
+function asFileError(error: unknown, path: string): unknown {
+  const code = systemCode(error);
+  if (code === undefined) return error;
+  if (code === 'EEXIST') {
+    return new BootsealError('file/exists', `${path} exists`, {
+      hint: 'choose another name or remove it first',
+      cause: error,
+    });
+  }
+  return new BootsealError('file/cannot-write', `cannot write ${path}: ${(error as Error).message}`, {
+    cause: error,
+  });
+}
