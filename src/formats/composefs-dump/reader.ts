@@ -45,35 +45,35 @@ function parseLine(line: string, number: number): DumpEntry {
   const path = checkPath(readField(pathField, error) ?? '', 'path', error);
 
   // 2. A hardlink: only the path and the target count.
-  if (mode!.startsWith('@')) {
-    const linkMode = readNumber(mode!.slice(1), 8, 0xffff, 'mode', error);
+  if (mode.startsWith('@')) {
+    const linkMode = readNumber(mode.slice(1), 8, 0xffff, 'mode', error);
     if ((linkMode & TYPE_BITS) === FILE_TYPE.directory) throw error('a hardlink cannot be a directory');
-    const target = readField(payload!, error);
+    const target = readField(payload, error);
     if (target === undefined) throw error('a hardlink needs a target');
     return { type: 'hardlink', path, target: checkPath(target, 'hardlink target', error) };
   }
 
   // 3. Numbers.
-  const bits = readNumber(mode!, 8, 0xffff, 'mode', error);
+  const bits = readNumber(mode, 8, 0xffff, 'mode', error);
   const kind = KINDS.get(bits & TYPE_BITS);
   if (kind === undefined) throw error(`unknown file type in mode ${mode}`);
   const device = kind === 'character' || kind === 'block';
-  const rdevNumber = readNumber(rdev!, 10, 0xffffffff, 'rdev', error);
+  const rdevNumber = readNumber(rdev, 10, 0xffffffff, 'rdev', error);
   if (rdevNumber !== 0 && !device) throw error('rdev on something that is no device');
-  readNumber(fields[3]!, 10, 0xffffffff, 'nlink', error);
+  readNumber(fields[3], 10, 0xffffffff, 'nlink', error);
 
   // 4. Contents.
-  const inline = readField(content!, error);
+  const inline = readField(content, error);
   if (inline !== undefined && inline.length > DUMP_LIMITS.inline) throw error('inline content is too long');
-  const sizeNumber = readSize(size!, error);
-  const payloadText = readField(payload!, error);
+  const sizeNumber = readSize(size, error);
+  const payloadText = readField(payload, error);
   if (kind === 'symlink') checkTarget(payloadText, error);
   if (kind === 'regular' && inline !== undefined && BigInt(inline.length) !== sizeNumber) {
     throw error(`content has ${inline.length} bytes, the size is ${size}`);
   }
   if (kind !== 'regular' && (inline !== undefined || digest !== '-'))
     throw error('content of a non-regular file');
-  const digestBytes = readDigest(digest!, error);
+  const digestBytes = readDigest(digest, error);
 
   // 5. Extended attributes.
   const xattrs = new Map<string, Uint8Array>();
@@ -87,10 +87,10 @@ function parseLine(line: string, number: number): DumpEntry {
     path,
     kind,
     mode: bits & PERMISSION_BITS,
-    uid: readNumber(uid!, 10, 0xffffffff, 'uid', error),
-    gid: readNumber(gid!, 10, 0xffffffff, 'gid', error),
+    uid: readNumber(uid, 10, 0xffffffff, 'uid', error),
+    gid: readNumber(gid, 10, 0xffffffff, 'gid', error),
     rdev: rdevNumber,
-    mtime: readTime(mtime!, error),
+    mtime: readTime(mtime, error),
     size: sizeNumber,
     ...(payloadText !== undefined && { payload: payloadText }),
     ...(inline !== undefined && { content: Uint8Array.from(Buffer.from(inline, 'latin1')) }),
@@ -125,10 +125,10 @@ function readSize(text: string, error: FieldError): bigint {
 
 function readTime(text: string, error: FieldError): { seconds: bigint; nanos: number } {
   const match = /^([0-9]{1,19})\.([0-9]{1,10})$/.exec(text);
-  if (match === null || BigInt(match[1]!) >= 2n ** 63n) throw error('mtime is not seconds.nanoseconds');
+  if (match === null || BigInt(match[1]) >= 2n ** 63n) throw error('mtime is not seconds.nanoseconds');
   const nanos = Number(match[2]);
   if (nanos >= 1_000_000_000) throw error('mtime has a second or more of nanoseconds');
-  return { seconds: BigInt(match[1]!), nanos };
+  return { seconds: BigInt(match[1]), nanos };
 }
 
 function readDigest(text: string, error: FieldError): Uint8Array | undefined {

@@ -12,7 +12,7 @@ const HEX_DIGITS: Readonly<Record<DigestAlgorithm, number>> = { sha256: 64, sha3
 export function isDigest(text: unknown): text is Digest {
   if (typeof text !== 'string') return false;
   const match = /^(sha256|sha384|sha512):([0-9a-f]+)$/.exec(text);
-  return match !== null && match[2]!.length === HEX_DIGITS[match[1] as DigestAlgorithm];
+  return match !== null && match[2].length === HEX_DIGITS[match[1] as DigestAlgorithm];
 }
 
 /** Throws `oci/bad-digest`: other algorithms (md5, sha1) and upper-case digits are refused as Go's digest package does. */
