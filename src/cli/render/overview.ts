@@ -1,0 +1,97 @@
+/** `bootseal --help`, `bootseal key --help`, and what is said about words that name no command. */
+import type { CommandEntry } from '../commands.ts';
+
+const HELP_WORDS: ReadonlySet<string> = new Set(['--help', '-h', 'help']);
+
+const INTRODUCTION = `bootseal signs, seals and verifies container images, bootable or not.
+
+Usage: bootseal COMMAND [OPTIONS] [ARGUMENTS]
+       bootseal COMMAND --help
+`;
+
+const CLOSING = `Every command: --json, --quiet, --verbose, --no-color, --help. Also: --version.
+Images: docker://, oci:, oci-archive:, dir: as in containers-transports(5); a bare name means docker://.
+Exit status: 0 yes, 1 the verdict is no, 2 usage, 3 could not decide.
+
+Examples:
+  bootseal key generate sigstore --output-key-prefix acme
+  bootseal verify --policy policy.json docker://quay.io/acme/os:10
+`;
+
+export function printOverview(commands: readonly CommandEntry[], argv: readonly string[]): number {
+  const words = argv.filter((word) => !HELP_WORDS.has(word));
+  const wantsHelp = words.length < argv.length;
+  const prefix = words.filter((word) => !word.startsWith('-'));
+  const below = commands.filter((entry) => prefix.every((word, index) => entry.path[index] === word));
+  if (wantsHelp && below.length > 0) {
+    process.stdout.write(overview(below, prefix));
+    return 0;
+  }
+  const error = argv.length === 0 || below.length > 0 ? missing(prefix) : unknown(commands, prefix, argv);
+  process.stderr.write(error);
+  return 2;
+}
+
+function overview(commands: readonly CommandEntry[], prefix: readonly string[]): string {
+  const names = commands.map((entry) => entry.path.join(' '));
+  const width = Math.max(...names.map((name) => name.length)) + 2;
+  const parts = [
+    prefix.length === 0 ? INTRODUCTION : `Usage: bootseal ${prefix.join(' ')} COMMAND [OPTIONS]\n`,
+  ];
+  for (const group of new Set(commands.map((entry) => entry.group))) {
+    const lines = commands
+      .filter((entry) => entry.group === group)
+      .map((entry) => `  ${entry.path.join(' ').padEnd(width)}${entry.summary}\n`);
+    parts.push(`${group}:\n${lines.join('')}`);
+  }
+  parts.push(
+    prefix.length === 0
+      ? CLOSING
+      : `Examples:\n${commands.map((entry) => `  ${entry.examples[0]}\n`).join('')}`,
+  );
+  return parts.join('\n');
+}
+
+function missing(prefix: readonly string[]): string {
+  const name = ['bootseal', ...prefix].join(' ');
+  return `error: a command is missing after "${name}"\n  hint   ${name} --help\n`;
+}
+
+function unknown(
+  commands: readonly CommandEntry[],
+  prefix: readonly string[],
+  argv: readonly string[],
+): string {
+  const given = prefix.length === 0 ? argv[0] : prefix.slice(0, 3).join(' ');
+  // JSON.stringify escapes control characters; what is left (bidi controls) came from the user's own shell.
+  const line = `error: unknown command ${JSON.stringify(given)}`;
+  const close = closest(commands, given);
+  const hint = close === undefined ? 'bootseal --help' : `bootseal ${close}`;
+  return `${line}${close === undefined ? '' : `; did you mean "${close}"?`}\n  hint   ${hint}\n`;
+}
+
+function closest(commands: readonly CommandEntry[], given: string): string | undefined {
+  let best: string | undefined;
+  let bestDistance = 3;
+  for (const entry of commands) {
+    const name = entry.path.join(' ');
+    if (given.length >= 3 && name.startsWith(given)) return name;
+    const distance = editDistance(given.split(' ').slice(0, entry.path.length).join(' '), name);
+    if (distance < bestDistance) [best, bestDistance] = [name, distance];
+  }
+  return best;
+}
+
+/** Levenshtein distance; the words are a few letters long. */
+function editDistance(left: string, right: string): number {
+  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
+  for (const [i, letter] of left.split('').entries()) {
+    const next = [i + 1];
+    for (let j = 1; j <= right.length; j++) {
+      const change = row[j - 1] + (letter === right[j - 1] ? 0 : 1);
+      next.push(Math.min(change, row[j] + 1, next[j - 1] + 1));
+    }
+    row = next;
+  }
+  return row[right.length];
+}
