@@ -1,3 +1,5 @@
+/** Bytes as lower-case hexadecimal text. */
+
 import { BootsealError } from '../errors.ts';
 
 /** Lower-case hexadecimal, two digits a byte. */

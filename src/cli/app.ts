@@ -3,13 +3,14 @@
  * status is 0 yes, 1 the verdict is no, 2 usage, 3 could not decide, 130 and 143 when interrupted.
  */
 import { buildApplication, buildCommand, run, text_en } from '@stricli/core';
-import type { Command, CommonFlags, Outcome } from './command.ts';
-import { commonFlags, usageError } from './command.ts';
+import { commonFlags, type CommonFlags } from './common-flags.ts';
+import type { Command, Outcome } from './command.ts';
+import { usageError } from './command.ts';
 import type { CommandEntry } from './commands.ts';
 import { createContext } from './context.ts';
-import { openOut } from './out.ts';
+import { openOut, type Out } from './out.ts';
 import { describeError, failureJson, renderFailure } from './render/error.ts';
-import { printOutcome, type Out } from './render/outcome.ts';
+import { printOutcome } from './render/outcome.ts';
 import { isRich, plainStyle, richStyle } from './render/style.ts';
 import { watchSignals } from './signals.ts';
 import { usageMessage } from './usage.ts';

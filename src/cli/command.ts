@@ -36,6 +36,7 @@
 import type { FlagParametersForType, TypedPositionalParameter } from '@stricli/core';
 import { BootsealError } from '../errors.ts';
 import type { Step, StepDetail } from '../steps.ts';
+import type { CommonFlags, FlagShape } from './common-flags.ts';
 import type { CliContext } from './context.ts';
 
 /** What a command has to say. Printed for people or, with `--json`, as one object. */
@@ -66,13 +67,6 @@ export interface Verdict {
   readonly hint?: string;
 }
 
-export interface CommonFlags {
-  readonly json: boolean;
-  readonly quiet: boolean;
-  readonly verbose: boolean;
-  readonly noColor: boolean;
-}
-
 /** For a command without options of its own. */
 export type NoFlags = Readonly<Record<string, never>>;
 
@@ -98,30 +92,11 @@ export interface Command {
   readonly run: (context: CliContext, flags: CommonFlags, ...args: readonly unknown[]) => Promise<Outcome>;
 }
 
-/** As much of a flag as help and completion need. */
-export interface FlagShape {
-  readonly kind: string;
-  readonly brief: string;
-  readonly placeholder?: string;
-  readonly optional?: boolean;
-  readonly hidden?: boolean;
-  readonly default?: unknown;
-  readonly values?: readonly string[];
-  readonly variadic?: boolean | string;
-}
-
 export interface ArgumentShape {
   readonly brief: string;
   readonly placeholder?: string;
   readonly optional?: boolean;
 }
-
-export const commonFlags: Readonly<Record<keyof CommonFlags, FlagShape>> = {
-  json: { kind: 'boolean', default: false, brief: 'print one JSON object instead of text (docs/json.md)' },
-  quiet: { kind: 'boolean', default: false, brief: 'print the answer only' },
-  verbose: { kind: 'boolean', default: false, brief: 'also tell what was tried, and timings' },
-  noColor: { kind: 'boolean', default: false, brief: 'no colour and no marks, as with NO_COLOR' },
-};
 
 export function defineCommand<FLAGS extends Flags, ARGS extends Args>(
   spec: CommandSpec<FLAGS, ARGS>,

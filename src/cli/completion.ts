@@ -3,7 +3,8 @@
  * one word a line: commands from the table, options from the command itself. Without an answer the shell completes
  * file names.
  */
-import { commonFlags, type Command } from './command.ts';
+import type { Command } from './command.ts';
+import { commonFlags } from './common-flags.ts';
 import { commands, findCommand } from './commands.ts';
 import { kebab } from './kebab.ts';
 

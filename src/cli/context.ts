@@ -1,8 +1,8 @@
 /** What a command is given besides its options: signals, the streams for people, progress. */
-import type { CommonFlags } from './command.ts';
+import type { CommonFlags } from './common-flags.ts';
+import type { Out } from './out.ts';
 import type { Progress } from './progress.ts';
 import { escapeText } from './render/escape.ts';
-import type { Out } from './render/outcome.ts';
 import { isRich, plainStyle, richStyle, type Style } from './render/style.ts';
 
 export interface CliContext {

@@ -1,5 +1,9 @@
 /** The two streams. A reader that went away (`| head`) is no error; a full disk is. */
-import type { Out } from './render/outcome.ts';
+
+export interface Out {
+  stdout(text: string): void;
+  stderr(text: string): void;
+}
 
 export interface OpenOut extends Out {
   /** The exit status, once everything is written: 3 where standard output could not take it. */

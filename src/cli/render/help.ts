@@ -1,5 +1,6 @@
 /** `bootseal COMMAND --help`. */
-import { commonFlags, type ArgumentShape, type Command, type FlagShape } from '../command.ts';
+import type { ArgumentShape, Command } from '../command.ts';
+import { commonFlags, type FlagShape } from '../common-flags.ts';
 import type { CommandEntry } from '../commands.ts';
 import { kebab } from '../kebab.ts';
 

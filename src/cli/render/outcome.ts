@@ -1,14 +1,10 @@
 /** Prints what a command returned. Results go to standard output; the reason of a refusal to standard error. */
 import type { Outcome, Verdict } from '../command.ts';
 import type { CliContext } from '../context.ts';
+import type { Out } from '../out.ts';
 import { escapeLines, escapeText } from './escape.ts';
 import { jsonText } from './json.ts';
 import { renderFacts, renderSteps } from './steps.ts';
-
-export interface Out {
-  stdout(text: string): void;
-  stderr(text: string): void;
-}
 
 export function printOutcome(outcome: Outcome, context: CliContext, out: Out): void {
   if (context.json) {
