@@ -149,7 +149,7 @@ export function readIntegerBytes(element: DerElement): Uint8Array {
   const { contents } = expectTag(element, TAG.integer, 'integer');
   if (contents.length === 0) throw fail('bad-integer', 'an integer without octets', element.offset);
   if (contents.length > 1) {
-    const redundant = contents[0] === 0 ? contents[1]! < 0x80 : contents[0] === 0xff && contents[1]! >= 0x80;
+    const redundant = contents[0] === 0 ? contents[1] < 0x80 : contents[0] === 0xff && contents[1] >= 0x80;
     if (redundant) throw fail('bad-integer', 'an integer with superfluous octets', element.offset);
   }
   return contents;
@@ -158,7 +158,7 @@ export function readIntegerBytes(element: DerElement): Uint8Array {
 /** An INTEGER from 0 to 2^31 - 1, such as a version. */
 export function readSmallInteger(element: DerElement): number {
   const contents = readIntegerBytes(element);
-  if (contents.length > 4 || contents[0]! >= 0x80) {
+  if (contents.length > 4 || contents[0] >= 0x80) {
     throw fail('bad-integer', 'expected a small number that is not negative', element.offset);
   }
   return contents.reduce((value, octet) => value * 256 + octet, 0);
@@ -241,7 +241,7 @@ function readAt(bytes: Uint8Array, start: number, base: number, depth: number): 
     if (count === 0 || count > 4) throw fail('bad-length', 'indefinite or oversized length', offset);
     if (at + count > bytes.length) throw fail('truncated', 'a length is cut off', offset);
     length = 0;
-    for (let index = 0; index < count; index += 1) length = length * 256 + bytes[at++]!;
+    for (let index = 0; index < count; index += 1) length = length * 256 + bytes[at++];
     if (length < 0x80 || bytes[at - count] === 0)
       throw fail('bad-length', 'a length is not the shortest', offset);
   }

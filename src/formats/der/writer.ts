@@ -43,7 +43,7 @@ export function unsignedInteger(bytes: Uint8Array): Uint8Array {
   let start = 0;
   while (start < bytes.length && bytes[start] === 0) start += 1;
   const digits = bytes.subarray(start);
-  const sign = digits.length === 0 || digits[0]! >= 0x80 ? [0] : [];
+  const sign = digits.length === 0 || digits[0] >= 0x80 ? [0] : [];
   return encodeElement(TAG.integer, Uint8Array.from(sign), digits);
 }
 

@@ -32,7 +32,7 @@ function sumWords(bytes: Uint8Array, fileOffset: number): number {
     for (let from = 0; from < wordCount; from += 0x10_0000) {
       // 2^20 words of 32 bits stay below 2^53.
       const to = Math.min(from + 0x10_0000, wordCount);
-      for (let index = from; index < to; index += 1) total += words[index]!;
+      for (let index = from; index < to; index += 1) total += words[index];
       total %= 0xffff;
     }
     const swapped = ((fileOffset + head) % 2 === 1) === HOST_IS_LITTLE_ENDIAN;
@@ -45,7 +45,7 @@ function sumWords(bytes: Uint8Array, fileOffset: number): number {
 function sumBytes(bytes: Uint8Array, start: number, end: number, fileOffset: number): number {
   let sum = 0;
   for (let index = start; index < end; index += 1) {
-    sum += bytes[index]! * ((fileOffset + index) % 2 === 1 ? 256 : 1);
+    sum += bytes[index] * ((fileOffset + index) % 2 === 1 ? 256 : 1);
   }
   return sum;
 }

@@ -98,7 +98,7 @@ export function readSignedData(bytes: Uint8Array): SignedData {
     content: wrapped === undefined ? undefined : onlyChild(wrapped),
     certificates:
       certificates === undefined ? [] : readChildren(certificates).map((element) => element.encoded),
-    signer: readSigner(signers[0]!),
+    signer: readSigner(signers[0]),
   };
 }
 

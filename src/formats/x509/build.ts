@@ -38,7 +38,7 @@ export interface CertificateRequest {
 /** The certificate in DER. */
 export function buildCertificate(request: CertificateRequest): Uint8Array {
   for (const text of [request.commonName, request.organization ?? '-']) {
-    if (text.length === 0 || [...text].length > MAX_NAME_CHARACTERS) {
+    if (text.length === 0 || text.length > MAX_NAME_CHARACTERS) {
       throw new BootsealError('x509/name-length', `a name must have 1 to ${MAX_NAME_CHARACTERS} characters`, {
         exit: 2,
       });
@@ -89,6 +89,6 @@ function keyIdentifier(spki: Uint8Array): Uint8Array {
 /** 19 random bytes: positive, and well within the 20 octets of RFC 5280 section 4.1.2.2. */
 function randomSerial(): Uint8Array {
   const serial = randomBytes(19);
-  serial[0] = (serial[0]! & 0x7f) | 0x40;
+  serial[0] = (serial[0] & 0x7f) | 0x40;
   return serial;
 }

@@ -22,7 +22,7 @@ export function formatName(name: DerElement): string {
       fields.end();
       return `${SHORT_NAMES.get(type) ?? type}=${attributeText(value).replaceAll(/[,+"\\<>;=]/g, '\\$&')}`;
     })
-    .reverse()
+    .toReversed()
     .join(',');
 }
 
