@@ -1,0 +1,50 @@
+/** What a caller may say about reaching an image, whatever transport its name has. */
+
+export interface Credentials {
+  readonly username: string;
+  readonly password: string;
+}
+
+/** Milliseconds. Each bounds a wait in which nothing arrives, not the whole transfer. */
+export interface Timeouts {
+  readonly connect?: number;
+  readonly headers?: number;
+  readonly body?: number;
+}
+
+export interface RetryOptions {
+  /** Tries in all, the first included. */
+  readonly attempts?: number;
+  /** Milliseconds before the second try; doubled each time. */
+  readonly firstDelay?: number;
+  /** Milliseconds, the most that is waited between two tries. */
+  readonly maxDelay?: number;
+}
+
+/** What a transport does, for `--verbose`. Never holds credentials, tokens or query strings. */
+export type TransportEvent =
+  | {
+      readonly kind: 'request';
+      readonly method: string;
+      readonly url: string;
+      readonly status: number;
+      readonly milliseconds: number;
+    }
+  | { readonly kind: 'retry'; readonly what: string; readonly reason: string; readonly milliseconds: number }
+  | { readonly kind: 'resume'; readonly what: string; readonly offset: number };
+
+export interface TransportOptions {
+  /** The only credentials file that is then read (containers-auth.json(5)). */
+  readonly authFile?: string;
+  /** Instead of any credentials file. */
+  readonly credentials?: Credentials;
+  /** False: accept any certificate, and plain HTTP. Undefined: TLS, and plain HTTP for loopback addresses only. */
+  readonly tlsVerify?: boolean;
+  /** Folder of `*.crt`, `*.cert` and `*.key` used instead of the certs.d folders. */
+  readonly certDir?: string;
+  readonly signal?: AbortSignal;
+  readonly timeouts?: Timeouts;
+  readonly retry?: RetryOptions;
+  readonly onProgress?: (event: TransportEvent) => void;
+  readonly userAgent?: string;
+}
