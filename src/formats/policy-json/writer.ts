@@ -41,6 +41,7 @@ function requirementJson(requirement: Requirement): Json {
         ...sourceJson(requirement.keys),
         ...identityJson(requirement.signedIdentity),
       };
+    case 'sigstoreSigned':
     default: {
       const { trust, rekor, signedIdentity } = requirement;
       return {

@@ -151,6 +151,7 @@ function goToken(node: JsonNode): string {
       return String(Number(node.text));
     case 'boolean':
       return String(node.value);
+    case 'null':
     default:
       return '<nil>';
   }
