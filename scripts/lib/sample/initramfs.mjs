@@ -11,7 +11,19 @@ import { filter } from './files.mjs';
 const MODULES = ['virtio_blk', 'ext4', 'erofs', 'overlay', 'loop', 'efivarfs'];
 
 /** Names under which busybox finds itself. */
-const APPLETS = ['sh', 'mount', 'insmod', 'cat', 'uname', 'hexdump', 'poweroff', 'setsid', 'cttyhack', 'ls'];
+const APPLETS = [
+  'sh',
+  'mount',
+  'insmod',
+  'cat',
+  'uname',
+  'hexdump',
+  'tail',
+  'poweroff',
+  'setsid',
+  'cttyhack',
+  'ls',
+];
 
 const INIT = `#!/bin/sh
 # Shows on the console what this boot has reached, for people and for tests.
@@ -24,9 +36,9 @@ for module in $(cat /modules.order); do
 done
 mount -t efivarfs efivarfs /sys/firmware/efi/efivars
 
-# The first four bytes of a variable are its attributes.
-secure_boot=$(hexdump -s 4 -n 1 -e '1/1 "%u"' \\
-  /sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c)
+# Four bytes of attributes, then the value.
+secure_boot=$(cat /sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c |
+  tail -c 1 | hexdump -e '1/1 "%u"')
 composefs=none then=shell
 for argument in $(cat /proc/cmdline); do
   case $argument in
