@@ -2,7 +2,7 @@
 import type { CommonFlags } from './common-flags.ts';
 import type { Out } from './out.ts';
 import type { Progress } from './progress.ts';
-import { escapeText } from './render/escape.ts';
+import { escapeText } from '../bytes/printable.ts';
 import { isRich, plainStyle, richStyle, type Style } from './render/style.ts';
 
 export interface CliContext {

@@ -2,7 +2,7 @@
  * Progress on standard error: at a terminal one line per running part and a total, from the first second on, redrawn
  * at most 10 times a second; elsewhere a plain line every 10 seconds. A summary line remains of what took long.
  */
-import { escapeText } from './render/escape.ts';
+import { escapeText } from '../bytes/printable.ts';
 import { bytesText, secondsText } from './render/units.ts';
 
 export interface ProgressBar {

@@ -1,7 +1,7 @@
 /** An error for people: one cause line, where it is, a hint. No stack trace without BOOTSEAL_DEBUG=1. */
 import { inspect } from 'node:util';
 import { isBootsealError } from '../../errors.ts';
-import { escapeLines, escapeText } from './escape.ts';
+import { escapeLines, escapeText } from '../../bytes/printable.ts';
 import { jsonText } from './json.ts';
 import type { Style } from './style.ts';
 

@@ -2,7 +2,7 @@
 import type { Outcome, Verdict } from '../command.ts';
 import type { CliContext } from '../context.ts';
 import type { Out } from '../out.ts';
-import { escapeLines, escapeText } from './escape.ts';
+import { escapeLines, escapeText } from '../../bytes/printable.ts';
 import { jsonText } from './json.ts';
 import { renderFacts, renderSteps } from './steps.ts';
 

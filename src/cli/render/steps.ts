@@ -1,6 +1,6 @@
 /** The steps of a job, as lines: a mark, a title column, the summary, details below it, the hint last. */
 import type { Step, StepDetail } from '../../steps.ts';
-import { escapeLines, escapeText } from './escape.ts';
+import { escapeLines, escapeText } from '../../bytes/printable.ts';
 import type { Style } from './style.ts';
 
 const MIN_TITLE_WIDTH = 10;

@@ -1,0 +1,200 @@
+/**
+ * The report: one HTML page that draws the chain of trust of an image, link by link, and where it breaks. It needs no
+ * network and no script, and reads the same on paper. Everything in it may come from a hostile image: see html.ts, and
+ * the content security policy that forbids the page to load or run anything.
+ */
+import { createHash } from 'node:crypto';
+import type { Step, StepDetail, StepState } from '../../steps.ts';
+import { html, markupOf, trusted, type Html } from './html.ts';
+import { whatItProves } from './links.ts';
+import { STYLE_SHEET } from './style-sheet.ts';
+
+export interface ReportInput {
+  /** The image name as it was asked for. */
+  readonly image: string;
+  /** The digest that the name meant, in full. */
+  readonly digest: string;
+  /** When it was looked at, ISO 8601. Left out, the page depends on the image alone. */
+  readonly when?: string;
+  readonly ok: boolean;
+  readonly steps: readonly Step[];
+  /** The command that repeats the check. */
+  readonly command?: string;
+  readonly generator?: string;
+}
+
+const WORDS: Readonly<Record<StepState, string>> = {
+  passed: 'holds',
+  failed: 'broken',
+  warning: 'holds, with a warning',
+  skipped: 'not checked',
+};
+
+const MARKS: Readonly<Record<StepState, string>> = { passed: '✓', failed: '✗', warning: '!', skipped: '–' };
+
+export function renderReport(input: ReportInput): string {
+  const style = `'sha256-${createHash('sha256').update(STYLE_SHEET).digest('base64')}'`;
+  const policy = `default-src 'none'; style-src ${style}; base-uri 'none'; form-action 'none'`;
+  return markupOf(
+    html`<!doctype html>
+      <html lang="en">
+        <head>
+          <meta charset="utf-8" />
+          <meta http-equiv="Content-Security-Policy" content="${policy}" />
+          <meta name="viewport" content="width=device-width, initial-scale=1" />
+          <meta name="color-scheme" content="light dark" />
+          <meta name="referrer" content="no-referrer" />
+          <title>${input.ok ? 'Chain of trust unbroken' : 'Chain of trust broken'}: ${input.image}</title>
+          <style>
+            ${trusted(STYLE_SHEET)}
+          </style>
+        </head>
+        <body class="${input.ok ? 'good' : 'bad'}">
+          <main>
+            ${heading(input)} ${overview(input.steps)}
+            <ol class="chain">
+              ${input.steps.map(link)}
+            </ol>
+            ${closing(input)}
+          </main>
+        </body>
+      </html> `,
+  );
+}
+
+function heading(input: ReportInput): Html {
+  return html`<header>
+    <p class="kind">Chain of trust</p>
+    <h1>
+      <span class="seal" aria-hidden="true">${input.ok ? '✓' : '✗'}</span> ${input.ok ? 'Unbroken' : 'Broken'}
+    </h1>
+    <p class="verdict">${verdict(input)}</p>
+    <dl class="subject">
+      <div>
+        <dt>Image</dt>
+        <dd><code>${input.image}</code></dd>
+      </div>
+      <div>
+        <dt>Digest</dt>
+        <dd><code class="digest">${input.digest}</code></dd>
+      </div>
+      ${
+        input.when === undefined
+          ? undefined
+          : html`<div>
+              <dt>Checked</dt>
+              <dd><time datetime="${input.when}">${readableTime(input.when)}</time></dd>
+            </div>`
+      }
+    </dl>
+  </header>`;
+}
+
+function verdict({ ok, steps }: ReportInput): Html {
+  const count = (state: StepState): number => steps.filter((step) => step.state === state).length;
+  const skipped = count('skipped');
+  if (!ok) {
+    const index = steps.findIndex((step) => step.state === 'failed');
+    // Without a failed step there is no place to point at, and still no chain.
+    if (index === -1) return html`The check did not come to an end: what is missing below was not proved.`;
+    const after = skipped === 0 ? '' : ` ${links(skipped)} ${skipped === 1 ? 'was' : 'were'} not checked.`;
+    return html`Link ${index + 1} of ${steps.length}, <a href="#link-${index + 1}">${steps[index].title}</a>,
+      is broken.${after}`;
+  }
+  const warnings = count('warning');
+  const checked = steps.length - skipped;
+  const held =
+    skipped === 0
+      ? `All ${links(checked)} hold`
+      : `${links(checked)} ${checked === 1 ? 'holds' : 'hold'}, ${skipped} not checked`;
+  return html`${held}${warnings === 0 ? '' : `, ${warnings} with a warning`}: what boots is what was signed.`;
+}
+
+function links(count: number): string {
+  return `${count} ${count === 1 ? 'link' : 'links'}`;
+}
+
+/** The whole chain at a glance. */
+function overview(steps: readonly Step[]): Html {
+  const items = steps.map(
+    (step, index) =>
+      html`<li class="${step.state}">
+        <a href="#link-${index + 1}"
+          ><span class="mark" aria-hidden="true">${MARKS[step.state]}</span
+          ><span class="name">${step.title}</span><span class="unseen">: ${WORDS[step.state]}</span></a
+        >
+      </li> `,
+  );
+  return html`<nav aria-label="All links of the chain">
+    <ol>
+      ${items}
+    </ol>
+  </nav>`;
+}
+
+function link(step: Step, index: number): Html {
+  const proves = whatItProves(step.id);
+  return html`<li class="link ${step.state}" id="link-${index + 1}">
+    <span class="mark" aria-hidden="true">${MARKS[step.state]}</span>
+    <article aria-labelledby="title-${index + 1}">
+      <h2 id="title-${index + 1}">${step.title} <span class="state">${WORDS[step.state]}</span></h2>
+      <p class="summary">${withDigests(step.summary)}</p>
+      ${proves === undefined ? undefined : html`<p class="proves">${proves}</p>`} ${details(step)}
+      ${step.hint === undefined ? undefined : html`<p class="hint"><strong>What to do</strong> <span>${withDigests(step.hint)}</span></p>`}
+    </article>
+  </li> `;
+}
+
+function details(step: Step): Html | undefined {
+  const rows: StepDetail[] = [...(step.details ?? [])];
+  if (step.code !== undefined) rows.push({ label: 'code', value: step.code });
+  if (rows.length === 0) return undefined;
+  return html`<dl>
+    ${rows.map(
+      (row) =>
+        html`<div>
+          <dt>${row.label}</dt>
+          <dd>${withDigests(row.value)}</dd>
+        </div> `,
+    )}
+  </dl>`;
+}
+
+const DIGEST = /(?:sha(?:256|384|512):)?\b(?:[0-9a-f]{128}|[0-9a-f]{96}|[0-9a-f]{64})\b/g;
+
+/** Text whose lines stay lines and whose digests can be selected whole with one click. */
+function withDigests(text: string): Html {
+  return html`${text.split('\n').map((line, index) => html`${index === 0 ? undefined : trusted('<br>')}${digestsOf(line)}`)}`;
+}
+
+function digestsOf(line: string): Html {
+  const parts: Html[] = [];
+  let end = 0;
+  for (const match of line.matchAll(DIGEST)) {
+    parts.push(html`${line.slice(end, match.index)}<code class="digest">${match[0]}</code>`);
+    end = match.index + match[0].length;
+  }
+  return html`${parts}${line.slice(end)}`;
+}
+
+function closing(input: ReportInput): Html {
+  const again =
+    input.command === undefined
+      ? undefined
+      : html`<p>To check again:</p>
+          <pre><code>${input.command}</code></pre>`;
+  return html`<footer>
+    ${again}
+    <p>
+      This page is a record of one check, not a proof by itself: whoever can change it can change its colours.
+      Click a digest to select the whole of it.
+    </p>
+    ${input.generator === undefined ? undefined : html`<p class="generator">${input.generator}</p>`}
+  </footer>`;
+}
+
+/** `2026-11-21 13:40 UTC`; whatever is no time is shown as it came. */
+function readableTime(when: string): string {
+  const time = new Date(when);
+  return Number.isNaN(time.getTime()) ? when : `${time.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
