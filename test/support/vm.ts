@@ -98,15 +98,15 @@ async function watch(
 function qemuArguments(disk: string, variables: string, serial: string): string[] {
   return [
     // Only system management mode keeps the guest from writing the firmware's variables itself.
-    ...['-machine', 'q35,smm=on,accel=tcg', '-global', 'driver=cfi.pflash01,property=secure,value=on'],
+    ['-machine', 'q35,smm=on,accel=tcg', '-global', 'driver=cfi.pflash01,property=secure,value=on'],
     // QEMU 7.2 emulates cmpxchg16b wrongly: kernels that use it crash now and then.
-    ...['-cpu', 'qemu64,-cx16', '-m', '1024'],
-    ...['-nodefaults', '-no-reboot', '-display', 'none', '-serial', `file:${serial}`],
-    ...['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${FIRMWARE}`],
-    ...['-drive', `if=pflash,format=raw,unit=1,file=${variables}`],
-    ...['-drive', `if=none,id=esp,format=raw,file=${disk}`],
-    ...['-device', 'virtio-blk-pci,drive=esp,bootindex=1'],
-  ];
+    ['-cpu', 'qemu64,-cx16', '-m', '1024'],
+    ['-nodefaults', '-no-reboot', '-display', 'none', '-serial', `file:${serial}`],
+    ['-drive', `if=pflash,format=raw,unit=0,readonly=on,file=${FIRMWARE}`],
+    ['-drive', `if=pflash,format=raw,unit=1,file=${variables}`],
+    ['-drive', `if=none,id=esp,format=raw,file=${disk}`],
+    ['-device', 'virtio-blk-pci,drive=esp,bootindex=1'],
+  ].flat();
 }
 
 /** A disk with one EFI system partition, made without root: mtools writes FAT into plain files. */
