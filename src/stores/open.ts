@@ -17,6 +17,8 @@ export async function openSource(name: ImageName, options: TransportOptions = {}
       return (await import('./oci-archive/source.ts')).openArchiveSource(name, options.signal);
     case 'dir':
       return (await import('./dir/source.ts')).openDirSource(name, options.signal);
+    case 'docker-archive':
+    case 'containers-storage':
     default:
       throw unsupported(name.transport, 'read from');
   }
@@ -35,6 +37,8 @@ export async function openDestination(
       return (await import('./oci-archive/destination.ts')).openArchiveDestination(name);
     case 'dir':
       return (await import('./dir/destination.ts')).openDirDestination(name);
+    case 'docker-archive':
+    case 'containers-storage':
     default:
       throw unsupported(name.transport, 'written to');
   }

@@ -43,7 +43,11 @@ async function acquire(path: string, owner: string): Promise<void> {
 async function create(path: string, owner: string): Promise<boolean> {
   try {
     const file = await open(path, 'wx', 0o644);
-    await file.writeFile(owner).finally(() => file.close());
+    try {
+      await file.writeFile(owner);
+    } finally {
+      await file.close();
+    }
     return true;
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false;

@@ -1,0 +1,47 @@
+/** Writing an image to a registry. */
+import { BootsealError } from '../../errors.ts';
+import type { ImageName } from '../../formats/reference/image-name.ts';
+import { digestMismatch } from '../checked-blob.ts';
+import type { ImageDestination, ManifestBlob } from '../image.ts';
+import type { TransportOptions } from '../transport-options.ts';
+import { hasBlob, mountBlob, putBlob } from './blob-upload.ts';
+import { openClient } from './client.ts';
+import { attachmentTag, putManifest } from './manifests.ts';
+
+type DockerName = Extract<ImageName, { readonly transport: 'docker' }>;
+
+/**
+ * Blobs and instances become part of the repository as they arrive, unreferenced; the tag moves at `commit`.
+ * `abort` deletes nothing: a blob in a registry may have been there before, or be in use by another push already.
+ * The registry's garbage collection removes what nothing refers to.
+ */
+export async function openRegistryDestination(
+  name: DockerName,
+  options: TransportOptions,
+): Promise<ImageDestination> {
+  const client = await openClient(name.reference, options);
+  const { digest } = name.reference;
+  let top: ManifestBlob | undefined;
+  return {
+    name,
+    hasBlob: (descriptor) => hasBlob(client, descriptor),
+    mountBlob: (descriptor, from) => mountBlob(client, descriptor, from),
+    putBlob: (descriptor, bytes, write) =>
+      putBlob(client, descriptor, bytes, write?.signal ?? options.signal),
+    putInstance: (manifest) => putManifest(client, manifest.digest, manifest),
+    putTopManifest(manifest) {
+      if (digest !== undefined && digest !== manifest.digest) {
+        return Promise.reject(digestMismatch(digest, manifest.digest));
+      }
+      top = manifest;
+      return Promise.resolve();
+    },
+    putAttachment: (image, manifest) => putManifest(client, attachmentTag(image), manifest),
+    async commit() {
+      if (top === undefined)
+        throw new BootsealError('store/no-manifest', 'commit before the manifest was written');
+      await putManifest(client, digest ?? name.reference.tag ?? 'latest', top);
+    },
+    abort: () => client.close(),
+  };
+}

@@ -1,0 +1,203 @@
+/**
+ * The one place that makes HTTP requests. Every request of the registry client goes through here, so that TLS
+ * rules, timeouts, limits and the words of errors are the same on every path.
+ */
+import type { Dispatcher } from 'undici';
+import { lookup as systemLookup, type LookupAddress } from 'node:dns';
+import type { LookupFunction } from 'node:net';
+import { BootsealError } from '../../errors.ts';
+import type { Timeouts, TransportEvent } from '../transport-options.ts';
+import { isLinkLocal, isLoopback } from './address.ts';
+import { readAll } from '../checked-blob.ts';
+import { requestError } from './error.ts';
+import { safeUrl } from './redact.ts';
+import type { TlsSettings } from './tls.ts';
+
+export interface HttpRequest {
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  readonly url: URL;
+  /** Names in lower case. */
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly body?: Uint8Array;
+  readonly signal?: AbortSignal;
+}
+
+export interface HttpReply {
+  readonly status: number;
+  readonly url: URL;
+  header(name: string): string | undefined;
+  headerAll(name: string): readonly string[];
+  /** The body as it arrives, once; throws BootsealErrors. A reply must be read or discarded. */
+  readonly body: AsyncIterable<Uint8Array>;
+  /** The whole body; `store/too-large` beyond `limit` bytes. */
+  bytes(limit: number, what: string): Promise<Uint8Array>;
+  discard(): Promise<void>;
+}
+
+export interface HttpClient {
+  send(request: HttpRequest): Promise<HttpReply>;
+  close(): Promise<void>;
+}
+
+export interface HttpOptions {
+  /** Settings for an origin, `HOST[:PORT]`. */
+  readonly tls: (host: string) => Promise<TlsSettings>;
+  readonly timeouts?: Timeouts;
+  readonly signal?: AbortSignal;
+  readonly userAgent?: string;
+  readonly report?: (event: TransportEvent) => void;
+}
+
+const DEFAULT_TIMEOUTS: Required<Timeouts> = { connect: 20_000, headers: 60_000, body: 60_000 };
+
+/** What a server may send more of than it said is read and thrown away up to here; then the connection is closed. */
+const MAX_DISCARD = 64 * 1024;
+
+/** A small document that drips in must end sometime, though no single pause is too long. */
+const DOCUMENT_PATIENCE = 4;
+
+export async function makeHttpClient(options: HttpOptions): Promise<HttpClient> {
+  const { Agent, EnvHttpProxyAgent, request: undiciRequest } = await import('undici');
+  const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
+  const agents = new Map<string, Dispatcher>();
+
+  async function agentFor(url: URL): Promise<Dispatcher> {
+    const known = agents.get(url.origin);
+    if (known !== undefined) return known;
+    const settings = url.protocol === 'https:' ? await options.tls(url.host) : undefined;
+    const tls = settings && {
+      rejectUnauthorized: settings.rejectUnauthorized,
+      ...(settings.ca && { ca: [...settings.ca] }),
+      ...(settings.cert && { cert: [...settings.cert] }),
+      ...(settings.key && { key: [...settings.key] }),
+    };
+    const connect = { ...tls, timeout: timeouts.connect, lookup: guardedLookup };
+    const common = {
+      headersTimeout: timeouts.headers,
+      bodyTimeout: timeouts.body,
+      allowH2: false,
+      maxRedirections: 0,
+    };
+    // A proxy sees only names, and must never be asked for this machine's own.
+    const proxied = hasProxy() && !isLoopback(url.hostname);
+    const agent = proxied
+      ? new EnvHttpProxyAgent({ ...common, ...(tls && { requestTls: tls }) })
+      : new Agent({ ...common, connect, connections: 8, keepAliveTimeout: 4000 });
+    agents.set(url.origin, agent);
+    return agent;
+  }
+
+  async function send(request: HttpRequest): Promise<HttpReply> {
+    const { url, method } = request;
+    const started = performance.now();
+    const signal = request.signal ?? options.signal;
+    try {
+      const dispatcher = await agentFor(url);
+      const reply = await undiciRequest(url, {
+        dispatcher,
+        method,
+        headers: {
+          'user-agent': options.userAgent ?? 'bootseal',
+          // Bytes are addressed by their digest: a server that encodes them anyway is refused below.
+          'accept-encoding': 'identity',
+          ...request.headers,
+        },
+        ...(request.body && { body: request.body }),
+        ...(signal && { signal }),
+      });
+      const milliseconds = Math.round(performance.now() - started);
+      options.report?.({
+        kind: 'request',
+        method,
+        url: safeUrl(url),
+        status: reply.statusCode,
+        milliseconds,
+      });
+      return await wrap(reply, url);
+    } catch (error) {
+      signal?.throwIfAborted();
+      throw requestError(error, url);
+    }
+  }
+
+  async function wrap(reply: Dispatcher.ResponseData, url: URL): Promise<HttpReply> {
+    const headerAll = (name: string): readonly string[] => {
+      const value = reply.headers[name];
+      return value === undefined ? [] : Array.isArray(value) ? value : [value];
+    };
+    // The stream tells of an abort by an error event even when nobody reads it.
+    reply.body.on('error', () => undefined);
+    const discard = async (): Promise<void> => {
+      await reply.body.dump({ limit: MAX_DISCARD }).catch(() => undefined);
+    };
+    const encodings = headerAll('content-encoding').join(',');
+    if (encodings !== '' && encodings.toLowerCase() !== 'identity') {
+      reply.body.destroy();
+      throw new BootsealError('registry/encoding-refused', `${safeUrl(url)}: reply has a Content-Encoding`, {
+        hint: 'bytes addressed by digest must come as they are; a proxy on the way may be set up wrongly',
+      });
+    }
+    const body = translated(reply.body, url, options.signal);
+    return {
+      status: reply.statusCode,
+      url,
+      header: (name) => headerAll(name)[0],
+      headerAll,
+      body,
+      async bytes(limit, what) {
+        const patience = setTimeout(() => {
+          reply.body.destroy(
+            Object.assign(new Error('body takes too long'), { code: 'UND_ERR_BODY_TIMEOUT' }),
+          );
+        }, DOCUMENT_PATIENCE * timeouts.body);
+        try {
+          return await readAll(body, limit, what);
+        } finally {
+          clearTimeout(patience);
+        }
+      },
+      discard,
+    };
+  }
+
+  return {
+    send,
+    async close() {
+      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
+    },
+  };
+}
+
+async function* translated(
+  body: AsyncIterable<Uint8Array>,
+  url: URL,
+  signal: AbortSignal | undefined,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  try {
+    for await (const part of body) yield part;
+  } catch (error) {
+    signal?.throwIfAborted();
+    throw requestError(error, url);
+  }
+}
+
+function hasProxy(): boolean {
+  return ['http_proxy', 'https_proxy', 'HTTP_PROXY', 'HTTPS_PROXY'].some(
+    (name) => (process.env[name] ?? '') !== '',
+  );
+}
+
+/** A name must not lead to the address where clouds keep their machines' secrets, whoever chose the name. */
+const guardedLookup: LookupFunction = (hostname, settings, callback) => {
+  systemLookup(hostname, settings, (error, address, family) => {
+    const found: readonly unknown[] = Array.isArray(address)
+      ? address.map((each: LookupAddress) => each.address)
+      : [address];
+    if (error === null && found.some((each) => isLinkLocal(String(each)))) {
+      const refusal = new Error(`${hostname} resolves to a link-local address`);
+      callback(Object.assign(refusal, { code: 'ENOTFOUND' }), '', 0);
+      return;
+    }
+    callback(error, address, family);
+  });
+};
