@@ -1,0 +1,220 @@
+/**
+ * Layers to tree: every layer decoded, checked against its diffID, and applied, bottom first. Bytes are looked at
+ * once and not kept, so memory grows with the number of files only.
+ */
+import { createHash } from 'node:crypto';
+import { BootsealError, isBootsealError, withDetails } from '../errors.ts';
+import type { VerityAlgorithm } from '../formats/fsverity/format.ts';
+import { gunzip } from '../formats/gzip/reader.ts';
+import { digestParts, type Digest } from '../formats/oci/digest.ts';
+import { layerCompression } from '../formats/oci/media-types.ts';
+import { unzstd } from '../formats/zstd/reader.ts';
+import { createLayerApplier, noUsage } from './apply-layer.ts';
+import { createContentHasher } from './content-hasher.ts';
+import { inlineHashPool } from './inline-hash-pool.ts';
+import { DEFAULT_LIMITS, type LayerLimits } from './limits.ts';
+import type { HashPool, LayerPorts } from './ports.ts';
+import { neededByTransform } from './transform.ts';
+import { cloneTree, emptyTree, type Tree } from './tree.ts';
+
+export type { LayerPorts } from './ports.ts';
+
+/** A layer as its manifest and configuration describe it, and where its bytes come from. */
+export interface LayerInput {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Digest of the decoded bytes, from the image configuration. */
+  readonly diffId: Digest;
+  /** Bytes of the blob. */
+  readonly size: number;
+  /** The blob. Whoever gives it checks `digest` and `size` by the end of the iteration. May be called again. */
+  open(signal?: AbortSignal): AsyncIterable<Uint8Array>;
+}
+
+export interface FromLayersOptions {
+  readonly algorithms: readonly VerityAlgorithm[];
+  readonly ports: LayerPorts;
+  /** Says which file contents to keep in memory, by path without leading slash. Files up to 64 bytes always are. */
+  readonly capture?: (path: string, size: number) => boolean;
+  readonly limits?: Partial<LayerLimits>;
+  /** Compressed bytes read so far, of all layers; the total is the sum of their sizes. */
+  readonly onProgress?: (bytes: number) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Twice this much padded to blocks fits two pool buffers of 1 MiB, which `ready` has seen to. */
+const PUSH_MAX = 128 * 1024;
+
+/**
+ * Throws `layer/diffid-mismatch` (exit 1), `layer/…` and `tar/…` for what may not be in a layer, `gzip/…`, `zstd/…`,
+ * and what the store throws when a blob is not what the manifest says. `where` names layer and path.
+ */
+export async function treeFromLayers(
+  layers: readonly LayerInput[],
+  options: FromLayersOptions,
+): Promise<Tree> {
+  const tree = emptyTree();
+  const { hashPool, zstd } = options.ports;
+  const missing = options.algorithms.find((algorithm) => !hashPool.algorithms.includes(algorithm));
+  if (missing !== undefined) throw new TypeError(`the hash pool does not compute ${missing}`);
+  const hasher = createContentHasher(hashPool);
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const usage = noUsage();
+  let total = 0;
+  let read = 0;
+  const capture = (path: string, size: number): boolean =>
+    neededByTransform(path, size) || (options.capture?.(path, size) ?? false);
+
+  for (const [index, layer] of layers.entries()) {
+    const label = `layer ${index + 1} (${layer.digest})`;
+    try {
+      const applier = createLayerApplier(tree, { hasher, limits, usage, capture, label });
+      const diffId = createHash(digestParts(layer.diffId).algorithm);
+      let compressed = 0;
+      let plain = 0;
+      const blob = counted(layer, options.signal, (bytes) => {
+        compressed += bytes;
+        read += bytes;
+        options.onProgress?.(read);
+      });
+      for await (const chunk of decode(layer.mediaType, blob, zstd)) {
+        plain += chunk.length;
+        total += chunk.length;
+        checkExpansion(limits, total, plain, compressed);
+        diffId.update(chunk);
+        await pushAll(applier.push, chunk, hashPool);
+      }
+      // A layer whose bytes are not those that the configuration names says nothing about this image, so this
+      // comes before the complaint about where its archive ends.
+      checkDiffId(layer.diffId, diffId.digest('hex'));
+      applier.end();
+    } catch (error) {
+      throw await explain(error, layer, label, options.signal);
+    }
+  }
+  await hasher.finish();
+  return tree;
+}
+
+export interface ApplyLayerOptions {
+  readonly algorithms: readonly VerityAlgorithm[];
+  /** Hashing happens in this thread where no pool is given. */
+  readonly ports?: Pick<LayerPorts, 'hashPool'>;
+  readonly capture?: FromLayersOptions['capture'];
+  readonly limits?: Partial<LayerLimits>;
+  /** For errors. */
+  readonly label?: string;
+}
+
+/**
+ * The tree with one more layer on top, given as the plain bytes of its archive: for a layer that was just made.
+ * Nothing below it is read again, and the tree given is left as it is.
+ */
+export async function applyLayer(
+  tree: Tree,
+  archive: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  options: ApplyLayerOptions,
+): Promise<Tree> {
+  const pool = options.ports?.hashPool ?? inlineHashPool(options.algorithms);
+  const result = cloneTree(tree);
+  const hasher = createContentHasher(pool);
+  const applier = createLayerApplier(result, {
+    hasher,
+    limits: { ...DEFAULT_LIMITS, ...options.limits },
+    usage: noUsage(),
+    capture: (path, size) => neededByTransform(path, size) || (options.capture?.(path, size) ?? false),
+    label: options.label ?? 'new layer',
+  });
+  for await (const chunk of archive) await pushAll(applier.push, chunk, pool);
+  applier.end();
+  await hasher.finish();
+  return result;
+}
+
+/** In pieces, waiting for buffers between them: within a piece everything is synchronous. */
+async function pushAll(push: (bytes: Uint8Array) => void, chunk: Uint8Array, pool: HashPool): Promise<void> {
+  for (let at = 0; at < chunk.length; at += PUSH_MAX) {
+    const waiting = pool.ready();
+    if (waiting !== undefined) await waiting;
+    push(chunk.length <= PUSH_MAX ? chunk : chunk.subarray(at, at + PUSH_MAX));
+  }
+}
+
+async function* counted(
+  layer: LayerInput,
+  signal: AbortSignal | undefined,
+  count: (bytes: number) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const chunk of layer.open(signal)) {
+    signal?.throwIfAborted();
+    count(chunk.length);
+    yield chunk;
+  }
+}
+
+/** By the media type alone: guessing from the first bytes would let two readers see two layers. */
+function decode(
+  mediaType: string,
+  blob: AsyncIterable<Uint8Array>,
+  zstd: LayerPorts['zstd'],
+): AsyncIterable<Uint8Array> {
+  switch (layerCompression(mediaType)) {
+    case 'none':
+      return blob;
+    case 'gzip':
+      return gunzip(blob);
+    case 'zstd':
+      return unzstd(blob, zstd);
+    default:
+      throw new BootsealError(
+        'layer/unsupported-media-type',
+        `${JSON.stringify(mediaType)} is no layer to apply`,
+      );
+  }
+}
+
+function checkExpansion(limits: LayerLimits, total: number, plain: number, compressed: number): void {
+  if (total > limits.plainBytes) {
+    throw new BootsealError('layer/too-large', `the layers decode to over ${limits.plainBytes} bytes`);
+  }
+  if (plain > limits.ratioGrace && plain > compressed * limits.ratio) {
+    throw new BootsealError('layer/bomb', `decoded bytes exceed ${limits.ratio} times the compressed ones`);
+  }
+}
+
+function checkDiffId(expected: Digest, hex: string): void {
+  if (digestParts(expected).hex === hex) return;
+  throw new BootsealError(
+    'layer/diffid-mismatch',
+    `the decoded layer is ${hex}, the image says ${expected}`,
+    {
+      exit: 1,
+      hint: 'the layer is not the one this image was made of; pull it again, or distrust where it came from',
+    },
+  );
+}
+
+/** Refusals that reading on would not explain, or would make worse. */
+const FINAL_CODES: readonly string[] = ['layer/bomb', 'layer/too-large', 'layer/diffid-mismatch'];
+
+/**
+ * A layer that cannot be read may be a damaged blob: then that is the answer, not what a parser made of it. The
+ * store knows once it has seen all of the blob, so it is read once more.
+ */
+async function explain(
+  error: unknown,
+  layer: LayerInput,
+  label: string,
+  signal?: AbortSignal,
+): Promise<unknown> {
+  if (!isBootsealError(error)) return error;
+  const located = withDetails(error, { where: label });
+  if (/^(store|registry)\//.test(error.code) || FINAL_CODES.includes(error.code)) return located;
+  try {
+    const blob = layer.open(signal)[Symbol.asyncIterator]();
+    while ((await blob.next()).done !== true);
+  } catch (damage) {
+    return isBootsealError(damage) ? withDetails(damage, { where: label }) : damage;
+  }
+  return located;
+}

@@ -1,0 +1,83 @@
+/**
+ * What composefs-rs changes in a tree between reading it and writing the image: so that metadata which differs
+ * between ways of installing has no part in the digest, and that /boot and /sysroot can be mounted over.
+ */
+import { BootsealError } from '../errors.ts';
+import { checkBootEntries, isLoaderEntry } from './boot-entries.ts';
+import { isSelinuxConfig, refusePolicy } from './selinux-config.ts';
+import { cloneTree, type Directory, type Stat, type Tree } from './tree.ts';
+
+/** `allowlist` keeps security.capability alone, as bootc does; `keep-user` user.* as well. */
+export type XattrFilter = 'allowlist' | 'keep-user';
+
+/** Nanoseconds of /boot and /sysroot: left as they are, or taken from /usr (composefs-rs since pull request 396). */
+export type BootNanoseconds = 'keep' | 'usr';
+
+/** True for files whose content a transform looks at; whoever reads the layers keeps it. */
+export function neededByTransform(path: string, size: number): boolean {
+  return isLoaderEntry(path, size) || isSelinuxConfig(path, size);
+}
+
+/** The tree of an OCI image. Throws `composefs/bad-layout`. The tree given is left as it is. */
+export function transformForOci(tree: Tree, options: { readonly xattrs: XattrFilter }): Tree {
+  const keeps = (name: string): boolean =>
+    name === 'security.capability' || (options.xattrs === 'keep-user' && name.startsWith('user.'));
+  const result = cloneTree(tree, (stat) => filterXattrs(stat, keeps));
+
+  // 1. The root gets /usr's metadata: layers rarely hold an entry for the root itself.
+  const usr = requireDirectory(result, 'usr');
+  result.root.stat = usr.stat;
+
+  // 2. /run is a mount point, and tools leave things in it while they build.
+  const run = result.root.children.get('run');
+  if (run !== undefined) {
+    const directory = requireDirectory(result, 'run');
+    directory.children.clear();
+    directory.stat = { ...directory.stat, mtime: usr.stat.mtime };
+  }
+  return result;
+}
+
+/**
+ * The tree of a bootable image, from what {@link transformForOci} gave. Throws `composefs/bad-layout`,
+ * `composefs/bad-boot-entry`, `composefs/selinux-unsupported`. The tree given is left as it is.
+ */
+export function transformForBoot(tree: Tree, options: { readonly bootNsec: BootNanoseconds }): Tree {
+  // 1. Boot entries must make sense, although none of them stays.
+  checkBootEntries(tree);
+  refusePolicy(tree);
+
+  // 2. Without a policy, labels go. (They have gone already where the allowlist was applied.)
+  const result = cloneTree(tree, (stat) => filterXattrs(stat, (name) => name !== 'security.selinux'));
+
+  // 3. /boot and /sysroot become empty, with /usr's time.
+  const { seconds, nanos } = requireDirectory(result, 'usr').stat.mtime;
+  for (const name of ['boot', 'sysroot']) {
+    const directory = requireDirectory(result, name);
+    directory.children.clear();
+    const kept = directory.stat.mtime.nanos;
+    directory.stat = {
+      ...directory.stat,
+      mtime: { seconds, nanos: options.bootNsec === 'usr' ? nanos : kept },
+    };
+  }
+  return result;
+}
+
+function filterXattrs(stat: Stat, keeps: (name: string) => boolean): Stat {
+  if (stat.xattrs.size === 0) return stat;
+  return { ...stat, xattrs: new Map([...stat.xattrs].filter(([name]) => keeps(name))) };
+}
+
+function requireDirectory(tree: Tree, name: string): Directory {
+  const node = tree.root.children.get(name);
+  if (node?.kind === 'directory') return node;
+  throw new BootsealError(
+    'composefs/bad-layout',
+    node === undefined ? `the image has no /${name}` : `/${name} is no directory`,
+    {
+      where: `/${name}`,
+      hint: `an image that bootc installs has a directory /${name}`,
+    },
+  );
+}
