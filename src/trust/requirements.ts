@@ -54,7 +54,21 @@ async function judgeSigstoreSigned(
     return unsupported(type, `sigstoreSigned with ${rekor.source.member} is not supported yet`);
   const wants = describeKeys(trust.keys);
 
-  const all = await question.signatures();
+  let all: readonly RawSignature[];
+  try {
+    all = await question.signatures();
+  } catch (error) {
+    // A signature that is there and malformed is a no. Not having reached the store is no verdict at all.
+    if (!isBootsealError(error) || !error.code.startsWith('cosign/')) throw error;
+    return {
+      type,
+      allowed: false,
+      reasonCode: 'trust/malformed-signature',
+      message: error.message,
+      wants,
+      signatures: [],
+    };
+  }
   const candidates = all.filter(isCandidate);
   if (candidates.length === 0) {
     return {

@@ -1,0 +1,55 @@
+/** Small configuration files, read whole with a limit, and the words of Go for what goes wrong. */
+import { constants } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { BootsealError, type ErrorCode } from '../../errors.ts';
+
+export interface FileLimits {
+  readonly maxSize: number;
+  readonly code: ErrorCode;
+}
+
+const REASONS: Readonly<Record<string, string>> = {
+  ENOENT: 'no such file or directory',
+  EACCES: 'permission denied',
+  EISDIR: 'is a directory',
+  ENOTDIR: 'not a directory',
+  ELOOP: 'too many levels of symbolic links',
+  ENAMETOOLONG: 'file name too long',
+};
+
+/** Throws `code` with `open FILE: no such file or directory` and the like; exit 3. */
+export async function readSmallFile(path: string, { maxSize, code }: FileLimits): Promise<Uint8Array> {
+  let action = 'open';
+  try {
+    // Not blocking: a named pipe must not hold up a verdict.
+    const file = await open(path, constants.O_RDONLY | constants.O_NONBLOCK);
+    try {
+      action = 'read';
+      const parts: Uint8Array[] = [];
+      let size = 0;
+      for (;;) {
+        const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(64 * 1024));
+        if (bytesRead === 0) return Buffer.concat(parts, size);
+        parts.push(buffer.subarray(0, bytesRead));
+        size += bytesRead;
+        if (size > maxSize)
+          throw new BootsealError(code, `${path} exceeds ${maxSize} bytes`, { where: path });
+      }
+    } finally {
+      await file.close();
+    }
+  } catch (cause) {
+    if (cause instanceof BootsealError) throw cause;
+    throw fileError(code, action, path, cause);
+  }
+}
+
+export function fileError(code: ErrorCode, action: string, path: string, cause: unknown): BootsealError {
+  const reason = REASONS[errnoOf(cause) ?? ''] ?? (cause instanceof Error ? cause.message : String(cause));
+  return new BootsealError(code, `${action} ${path}: ${reason}`, { cause, where: path });
+}
+
+export function errnoOf(error: unknown): string | undefined {
+  const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
+  return typeof code === 'string' ? code : undefined;
+}

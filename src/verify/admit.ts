@@ -1,0 +1,32 @@
+/** The policy as a gate for other jobs: copy, upgrade. */
+import { BootsealError } from '../errors.ts';
+import type { ImageSource, ManifestBlob } from '../stores/image.ts';
+import type { PolicyVerdict } from '../trust/verdict.ts';
+import { judgeManifest } from './judge.ts';
+import { prepareJudge, resolvedPathOf, type VerifyPorts, type VerifyRequest } from './verify.ts';
+
+/**
+ * Judges one manifest, of a single image or of an instance, by its own bytes. `prefix` goes before the message, for
+ * example `copying system image from manifest list: `. Returns the verdict, or throws a BootsealError (exit 1) with its
+ * reason code and skopeo's words: nothing of the image may be used then.
+ */
+export type Admit = (source: ImageSource, image: ManifestBlob, prefix?: string) => Promise<PolicyVerdict>;
+
+/** Reads policy and registries.d at once, so that a job fails before it has written anything. */
+export async function prepareAdmit(request: VerifyRequest, ports: VerifyPorts = {}): Promise<Admit> {
+  const judge = { ...(await prepareJudge(request, ports)), ...(await resolvedPathOf(request.image)) };
+  return async (source, image, prefix = '') => {
+    const judged = await judgeManifest(judge, source, image, { role: 'image', prefix });
+    const { verdict } = judged;
+    if (verdict.allowed) return verdict;
+    throw refusal(verdict, prefix);
+  };
+}
+
+export function refusal(verdict: PolicyVerdict, prefix = ''): BootsealError {
+  const code = verdict.reasonCode ?? 'trust/rejected';
+  return new BootsealError(code, `${prefix}Source image rejected: ${verdict.message ?? ''}`, {
+    exit: code === 'policy/unsupported-requirement' ? 3 : 1,
+    where: verdict.policyFile,
+  });
+}

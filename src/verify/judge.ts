@@ -1,0 +1,91 @@
+/** One manifest before the policy, with the signatures found beside it. */
+import { BootsealError, isBootsealError } from '../errors.ts';
+import type { Platform } from '../formats/oci/descriptor.ts';
+import type { Policy } from '../formats/policy-json/policy.ts';
+import type { ImageName } from '../formats/reference/image-name.ts';
+import type { RegistriesConfig } from '../formats/registries-d/config.ts';
+import type { ImageSource, ManifestBlob } from '../stores/image.ts';
+import { evaluatePolicy } from '../trust/evaluate.ts';
+import type { KeyReader } from '../trust/ports.ts';
+import type { PolicyVerdict } from '../trust/verdict.ts';
+import { readSignatures, type LookedIn } from './signatures-of.ts';
+
+/** Everything that stays the same for all manifests of one image. */
+export interface Judge {
+  readonly policy: Policy;
+  readonly file: string;
+  readonly registries: RegistriesConfig;
+  /** The logical name. */
+  readonly image: ImageName;
+  readonly resolvedPath?: string;
+  readonly keys: KeyReader;
+  readonly requireSigned: boolean;
+}
+
+export interface JudgedManifest {
+  readonly role: 'image' | 'index' | 'instance';
+  readonly manifest: ManifestBlob;
+  readonly platform?: Platform;
+  readonly verdict: PolicyVerdict;
+  readonly lookedIn: readonly LookedIn[];
+  /** What skopeo puts before its message for a part of a list. */
+  readonly prefix: string;
+}
+
+export interface JudgeOptions {
+  readonly role: JudgedManifest['role'];
+  readonly platform?: Platform;
+  readonly prefix?: string;
+  /** The verdict does not decide: trouble in reading its signatures is told, not thrown. */
+  readonly informative?: boolean;
+}
+
+/** Throws what reaching the signatures throws; signatures that are there and malformed are a refusal, or see below. */
+export async function judgeManifest(
+  judge: Judge,
+  source: ImageSource,
+  manifest: ManifestBlob,
+  options: JudgeOptions,
+): Promise<JudgedManifest> {
+  let lookedIn: readonly LookedIn[] = [];
+  let read = false;
+  const signatures = async () => {
+    read = true;
+    try {
+      const found = await readSignatures(source, manifest.digest, judge.registries);
+      lookedIn = found.places;
+      return found.signatures;
+    } catch (error) {
+      if (isBootsealError(error) && options.informative === true) {
+        lookedIn = [{ place: 'signatures', result: error.message }];
+        return [];
+      }
+      throw error;
+    }
+  };
+  const verdict = await evaluatePolicy(judge.policy, {
+    image: judge.image,
+    ...(judge.resolvedPath !== undefined && { resolvedPath: judge.resolvedPath }),
+    manifest,
+    signatures,
+    keys: judge.keys,
+    policyFile: judge.file,
+    requireSigned: judge.requireSigned,
+  });
+  // A policy that accepts anything never looks at signatures, but copying the image does: malformed ones break it.
+  if (verdict.allowed && !read) await readAnyway(signatures);
+  const { role, platform, prefix = '' } = options;
+  return { role, manifest, ...(platform && { platform }), verdict, lookedIn, prefix };
+}
+
+async function readAnyway(signatures: () => Promise<unknown>): Promise<void> {
+  try {
+    await signatures();
+  } catch (error) {
+    if (!isBootsealError(error)) throw error;
+    throw new BootsealError(error.code, `reading signatures: ${error.message}`, {
+      cause: error,
+      ...(error.hint !== undefined && { hint: error.hint }),
+    });
+  }
+}

@@ -1,0 +1,122 @@
+/** The signatures that are kept with an image, wherever its transport keeps them. */
+import { concatBytes } from '../bytes/bytes.ts';
+import { BootsealError } from '../errors.ts';
+import {
+  attachmentTag,
+  MAX_SIGNATURES,
+  parseAttachment,
+  signatureFromLayer,
+} from '../formats/cosign/attachment.ts';
+import { MAX_PAYLOAD_SIZE } from '../formats/cosign/payload.ts';
+import { parseStoredSignature, type RawSignature } from '../formats/cosign/signature.ts';
+import type { Descriptor } from '../formats/oci/descriptor.ts';
+import type { Digest } from '../formats/oci/digest.ts';
+import { repositoryName } from '../formats/reference/docker-reference.ts';
+import type { RegistriesConfig } from '../formats/registries-d/config.ts';
+import { useSigstoreAttachments } from '../formats/registries-d/lookup.ts';
+import type { ImageSource } from '../stores/image.ts';
+
+export interface FoundSignatures {
+  readonly signatures: readonly RawSignature[];
+  readonly places: readonly LookedIn[];
+}
+
+/** One place that was looked in, for people: `sha256-HEX.sig`, `not found`. */
+export interface LookedIn {
+  readonly place: string;
+  readonly result: string;
+}
+
+/**
+ * Reads every signature of a manifest. One that cannot be parsed ends the reading, as it does for the peers.
+ * Throws `cosign/…` for what the store holds and `store/…`, `registry/…` for reaching it.
+ */
+export async function readSignatures(
+  source: ImageSource,
+  digest: Digest,
+  registries: RegistriesConfig,
+): Promise<FoundSignatures> {
+  const signatures: RawSignature[] = [];
+  const places: LookedIn[] = [];
+  if (source.storedSignatures !== undefined) {
+    const stored = await source.storedSignatures(digest);
+    if (stored.length > MAX_SIGNATURES) throw tooMany(stored.length);
+    for (const bytes of stored) signatures.push(parseStoredSignature(bytes));
+    places.push({ place: 'files beside the manifest', result: counted(stored.length) });
+  }
+  if (source.attachment !== undefined && source.name.transport === 'docker') {
+    const { reference } = source.name;
+    const setting = useSigstoreAttachments(registries, reference);
+    if (setting.value) {
+      const attached = await readAttachment(
+        source,
+        digest,
+        `${repositoryName(reference)}:${attachmentTag(digest)}`,
+      );
+      if (attached !== undefined) signatures.push(...attached);
+      places.push({
+        place: attachmentTag(digest),
+        result: attached ? counted(attached.length) : 'not found',
+      });
+    } else {
+      const why = setting.from ? `off in ${setting.from.file}` : 'no registries.d file turns them on';
+      places.push({ place: 'sigstore attachments', result: `not read: ${why}` });
+    }
+  }
+  if (places.length === 0)
+    places.push({ place: `${source.name.transport}:`, result: 'cannot hold signatures' });
+  return { signatures, places };
+}
+
+/** Undefined where the repository has no such tag. */
+export async function readAttachment(
+  source: ImageSource,
+  digest: Digest,
+  where: string,
+): Promise<RawSignature[] | undefined> {
+  const manifest = await source.attachment?.(digest);
+  if (manifest === undefined) return undefined;
+  const layers = parseAttachment(manifest.bytes, manifest.mediaType, where);
+  const signatures: RawSignature[] = [];
+  const payloads = new Map<Digest, Uint8Array>();
+  let total = 0;
+  for (const layer of layers) {
+    // Many signatures may share a payload, and none may make us hold more than a few images' worth.
+    let payload = payloads.get(layer.digest);
+    if (payload === undefined) {
+      total += layer.size;
+      if (total > MAX_PAYLOADS_SIZE) {
+        throw new BootsealError(
+          'cosign/bad-attachment',
+          `payloads in ${where} exceed ${MAX_PAYLOADS_SIZE} bytes`,
+        );
+      }
+      payload = await readWhole(source, layer);
+      payloads.set(layer.digest, payload);
+    }
+    signatures.push(signatureFromLayer(layer, payload));
+  }
+  return signatures;
+}
+
+/** Ten payloads of the largest size; real ones are 300 bytes. */
+const MAX_PAYLOADS_SIZE = 10 * MAX_PAYLOAD_SIZE;
+
+async function readWhole(source: ImageSource, descriptor: Descriptor): Promise<Uint8Array> {
+  const parts: Uint8Array[] = [];
+  for await (const part of source.blob(descriptor)) parts.push(part);
+  return concatBytes(parts);
+}
+
+function counted(count: number): string {
+  if (count === 0) return 'none';
+  return count === 1 ? '1 signature' : `${count} signatures`;
+}
+
+function tooMany(count: number): BootsealError {
+  return new BootsealError(
+    'cosign/too-many-signatures',
+    `${count} signatures exceed the limit of ${MAX_SIGNATURES}`,
+    { exit: 1 },
+  );
+}
