@@ -22,13 +22,13 @@ function escapeHtml(text: string): string {
   return escapeText(text).replace(/[&<>"']/g, (character) => ENTITIES[character]);
 }
 
-export function html(literals: TemplateStringsArray, ...parts: readonly Part[]): Html {
+export function markup(literals: TemplateStringsArray, ...parts: readonly Part[]): Html {
   return { [SAFE]: literals.map((literal, index) => literal + partText(parts[index])).join('') };
 }
 
 /** Markup that this program itself holds, such as its style sheet. */
-export function trusted(markup: string): Html {
-  return { [SAFE]: markup };
+export function trusted(text: string): Html {
+  return { [SAFE]: text };
 }
 
 export function markupOf(part: Html): string {

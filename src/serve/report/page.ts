@@ -5,7 +5,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Step, StepDetail, StepState } from '../../steps.ts';
-import { html, markupOf, trusted, type Html } from './html.ts';
+import { markup, markupOf, trusted, type Html } from './html.ts';
 import { whatItProves } from './links.ts';
 import { STYLE_SHEET } from './style-sheet.ts';
 
@@ -35,59 +35,50 @@ const MARKS: Readonly<Record<StepState, string>> = { passed: '✓', failed: '✗
 export function renderReport(input: ReportInput): string {
   const style = `'sha256-${createHash('sha256').update(STYLE_SHEET).digest('base64')}'`;
   const policy = `default-src 'none'; style-src ${style}; base-uri 'none'; form-action 'none'`;
-  return markupOf(
-    html`<!doctype html>
-      <html lang="en">
-        <head>
-          <meta charset="utf-8" />
-          <meta http-equiv="Content-Security-Policy" content="${policy}" />
-          <meta name="viewport" content="width=device-width, initial-scale=1" />
-          <meta name="color-scheme" content="light dark" />
-          <meta name="referrer" content="no-referrer" />
-          <title>${input.ok ? 'Chain of trust unbroken' : 'Chain of trust broken'}: ${input.image}</title>
-          <style>
-            ${trusted(STYLE_SHEET)}
-          </style>
-        </head>
-        <body class="${input.ok ? 'good' : 'bad'}">
-          <main>
-            ${heading(input)} ${overview(input.steps)}
-            <ol class="chain">
-              ${input.steps.map(link)}
-            </ol>
-            ${closing(input)}
-          </main>
-        </body>
-      </html> `,
-  );
+  return markupOf(markup`<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<meta name="referrer" content="no-referrer">
+<title>${input.ok ? 'Chain of trust unbroken' : 'Chain of trust broken'}: ${input.image}</title>
+<style>${trusted(STYLE_SHEET)}</style>
+</head>
+<body class="${input.ok ? 'good' : 'bad'}">
+<main>
+${heading(input)}
+${overview(input.steps)}
+<ol class="chain">
+${input.steps.map(link)}</ol>
+${closing(input)}
+</main>
+</body>
+</html>
+`);
 }
 
 function heading(input: ReportInput): Html {
-  return html`<header>
-    <p class="kind">Chain of trust</p>
-    <h1>
-      <span class="seal" aria-hidden="true">${input.ok ? '✓' : '✗'}</span> ${input.ok ? 'Unbroken' : 'Broken'}
-    </h1>
-    <p class="verdict">${verdict(input)}</p>
-    <dl class="subject">
-      <div>
-        <dt>Image</dt>
-        <dd><code>${input.image}</code></dd>
-      </div>
-      <div>
-        <dt>Digest</dt>
-        <dd><code class="digest">${input.digest}</code></dd>
-      </div>
-      ${
-        input.when === undefined
-          ? undefined
-          : html`<div>
-              <dt>Checked</dt>
-              <dd><time datetime="${input.when}">${readableTime(input.when)}</time></dd>
-            </div>`
-      }
-    </dl>
-  </header>`;
+  const rows = [
+    row('Image', markup`<code>${input.image}</code>`),
+    row('Digest', markup`<code class="digest">${input.digest}</code>`),
+  ];
+  if (input.when !== undefined) {
+    rows.push(row('Checked', markup`<time datetime="${input.when}">${readableTime(input.when)}</time>`));
+  }
+  return markup`<header>
+<p class="kind">Chain of trust</p>
+<h1><span class="seal" aria-hidden="true">${input.ok ? '✓' : '✗'}</span> ${input.ok ? 'Unbroken' : 'Broken'}</h1>
+<p class="verdict">${verdict(input)}</p>
+<dl class="subject">
+${rows}</dl>
+</header>`;
+}
+
+function row(label: string, value: Html): Html {
+  return markup`<div><dt>${label}</dt><dd>${value}</dd></div>
+`;
 }
 
 function verdict({ ok, steps }: ReportInput): Html {
@@ -96,18 +87,18 @@ function verdict({ ok, steps }: ReportInput): Html {
   if (!ok) {
     const index = steps.findIndex((step) => step.state === 'failed');
     // Without a failed step there is no place to point at, and still no chain.
-    if (index === -1) return html`The check did not come to an end: what is missing below was not proved.`;
+    if (index === -1) return markup`The check did not come to an end: what is missing below was not proved.`;
     const after = skipped === 0 ? '' : ` ${links(skipped)} ${skipped === 1 ? 'was' : 'were'} not checked.`;
-    return html`Link ${index + 1} of ${steps.length}, <a href="#link-${index + 1}">${steps[index].title}</a>,
-      is broken.${after}`;
+    const place = markup`<a href="#link-${index + 1}">${steps[index].title}</a>`;
+    return markup`Link ${index + 1} of ${steps.length}, ${place}, is broken.${after}`;
   }
   const warnings = count('warning');
-  const checked = steps.length - skipped;
-  const held =
+  const held = steps.length - skipped;
+  const what =
     skipped === 0
-      ? `All ${links(checked)} hold`
-      : `${links(checked)} ${checked === 1 ? 'holds' : 'hold'}, ${skipped} not checked`;
-  return html`${held}${warnings === 0 ? '' : `, ${warnings} with a warning`}: what boots is what was signed.`;
+      ? `All ${links(held)} hold`
+      : `${links(held)} ${held === 1 ? 'holds' : 'hold'}, ${skipped} not checked`;
+  return markup`${what}${warnings === 0 ? '' : `, ${warnings} with a warning`}.`;
 }
 
 function links(count: number): string {
@@ -116,81 +107,70 @@ function links(count: number): string {
 
 /** The whole chain at a glance. */
 function overview(steps: readonly Step[]): Html {
-  const items = steps.map(
-    (step, index) =>
-      html`<li class="${step.state}">
-        <a href="#link-${index + 1}"
-          ><span class="mark" aria-hidden="true">${MARKS[step.state]}</span
-          ><span class="name">${step.title}</span><span class="unseen">: ${WORDS[step.state]}</span></a
-        >
-      </li> `,
-  );
-  return html`<nav aria-label="All links of the chain">
-    <ol>
-      ${items}
-    </ol>
-  </nav>`;
+  const items = steps.map((step, index) => {
+    const mark = markup`<span class="mark" aria-hidden="true">${MARKS[step.state]}</span>`;
+    const name = markup`<span class="name">${step.title}</span><span class="unseen">: ${WORDS[step.state]}</span>`;
+    return markup`<li class="${step.state}"><a href="#link-${index + 1}">${mark}${name}</a></li>
+`;
+  });
+  return markup`<nav aria-label="All links of the chain"><ol>
+${items}</ol></nav>`;
 }
 
 function link(step: Step, index: number): Html {
   const proves = whatItProves(step.id);
-  return html`<li class="link ${step.state}" id="link-${index + 1}">
-    <span class="mark" aria-hidden="true">${MARKS[step.state]}</span>
-    <article aria-labelledby="title-${index + 1}">
-      <h2 id="title-${index + 1}">${step.title} <span class="state">${WORDS[step.state]}</span></h2>
-      <p class="summary">${withDigests(step.summary)}</p>
-      ${proves === undefined ? undefined : html`<p class="proves">${proves}</p>`} ${details(step)}
-      ${step.hint === undefined ? undefined : html`<p class="hint"><strong>What to do</strong> <span>${withDigests(step.hint)}</span></p>`}
-    </article>
-  </li> `;
+  return markup`<li class="link ${step.state}" id="link-${index + 1}">
+<span class="mark" aria-hidden="true">${MARKS[step.state]}</span>
+<article aria-labelledby="title-${index + 1}">
+<h2 id="title-${index + 1}"><span class="name">${step.title}</span> <span class="state">${WORDS[step.state]}</span></h2>
+<p class="summary">${withDigests(step.summary)}</p>
+${proves === undefined ? undefined : markup`<p class="proves">${step.state === 'failed' ? markup`<strong>Not proved:</strong> ` : undefined}${proves}</p>`}
+${details(step)}
+${step.hint === undefined ? undefined : markup`<p class="hint"><strong>What to do</strong> <span>${withDigests(step.hint)}</span></p>`}
+</article>
+</li>
+`;
 }
 
 function details(step: Step): Html | undefined {
   const rows: StepDetail[] = [...(step.details ?? [])];
   if (step.code !== undefined) rows.push({ label: 'code', value: step.code });
   if (rows.length === 0) return undefined;
-  return html`<dl>
-    ${rows.map(
-      (row) =>
-        html`<div>
-          <dt>${row.label}</dt>
-          <dd>${withDigests(row.value)}</dd>
-        </div> `,
-    )}
-  </dl>`;
+  return markup`<dl>
+${rows.map(({ label, value }) => row(label, withDigests(value)))}</dl>`;
 }
 
 const DIGEST = /(?:sha(?:256|384|512):)?\b(?:[0-9a-f]{128}|[0-9a-f]{96}|[0-9a-f]{64})\b/g;
 
 /** Text whose lines stay lines and whose digests can be selected whole with one click. */
 function withDigests(text: string): Html {
-  return html`${text.split('\n').map((line, index) => html`${index === 0 ? undefined : trusted('<br>')}${digestsOf(line)}`)}`;
+  const lines = text
+    .split('\n')
+    .map((line, index) => markup`${index === 0 ? undefined : trusted('<br>')}${digestsOf(line)}`);
+  return markup`${lines}`;
 }
 
 function digestsOf(line: string): Html {
   const parts: Html[] = [];
   let end = 0;
   for (const match of line.matchAll(DIGEST)) {
-    parts.push(html`${line.slice(end, match.index)}<code class="digest">${match[0]}</code>`);
+    parts.push(markup`${line.slice(end, match.index)}<code class="digest">${match[0]}</code>`);
     end = match.index + match[0].length;
   }
-  return html`${parts}${line.slice(end)}`;
+  return markup`${parts}${line.slice(end)}`;
 }
 
 function closing(input: ReportInput): Html {
   const again =
     input.command === undefined
       ? undefined
-      : html`<p>To check again:</p>
-          <pre><code>${input.command}</code></pre>`;
-  return html`<footer>
-    ${again}
-    <p>
-      This page is a record of one check, not a proof by itself: whoever can change it can change its colours.
-      Click a digest to select the whole of it.
-    </p>
-    ${input.generator === undefined ? undefined : html`<p class="generator">${input.generator}</p>`}
-  </footer>`;
+      : markup`<p>To check again:</p>
+<pre><code>${input.command}</code></pre>`;
+  return markup`<footer>
+${again}
+<p>This page is a record of one check, not a proof by itself: whoever can change it can change its colours. Click a digest to select the whole of it.</p>
+${input.generator === undefined ? undefined : markup`<p class="generator">${input.generator}</p>`}
+</footer>`;
 }
 
 /** `2026-11-21 13:40 UTC`; whatever is no time is shown as it came. */

@@ -6,7 +6,7 @@ export const STYLE_SHEET = `
 :root {
   --paper: #f6f7f9; --card: #ffffff; --ink: #16191f; --soft: #59616e; --line: #d9dde4; --code: #f0f2f5;
   --good: #137a43; --good-tint: #e6f4ec; --bad: #c02626; --bad-tint: #fdecec;
-  --warn: #8f5b00; --warn-tint: #fdf3df; --off: #6b7380; --off-tint: #eceef2;
+  --warn: #8f5b00; --warn-tint: #fdf3df; --off: #5d6572; --off-tint: #eceef2;
 }
 @media (prefers-color-scheme: dark) {
   :root {
@@ -19,7 +19,7 @@ export const STYLE_SHEET = `
 html { -webkit-text-size-adjust: 100%; scroll-behavior: smooth; }
 @media (prefers-reduced-motion: reduce) { html { scroll-behavior: auto; } }
 body {
-  margin: 0; background: var(--paper); color: var(--ink);
+  margin: 0; background: var(--paper); color: var(--ink); overflow-wrap: anywhere;
   font: 1rem/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "Noto Sans", "DejaVu Sans", sans-serif;
 }
 code, pre { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; font-size: .875em; }
@@ -39,18 +39,19 @@ h1 { display: flex; align-items: center; gap: .9rem; margin-top: .35rem; font-si
 .subject { margin-top: 1.5rem; padding: 1rem 1.25rem; background: var(--card); border: 1px solid var(--line); border-radius: 12px; }
 .subject dd { font-size: .9375rem; }
 
-dl > div { display: grid; grid-template-columns: 7.5rem minmax(0, 1fr); gap: .15rem 1rem; padding: .2rem 0; }
+dl > div { display: grid; grid-template-columns: 6rem minmax(0, 1fr); gap: .15rem .75rem; padding: .2rem 0; }
 dt { color: var(--soft); font-size: .875rem; padding-top: .05rem; }
 dd { overflow-wrap: anywhere; white-space: pre-wrap; }
-.digest { -webkit-user-select: all; user-select: all; cursor: copy; overflow-wrap: anywhere; background: var(--code); border-radius: 4px; padding: .1em .3em; -webkit-box-decoration-break: clone; box-decoration-break: clone; }
+.digest { -webkit-user-select: all; user-select: all; cursor: copy; font-size: .8125rem; overflow-wrap: anywhere; background: var(--code); border-radius: 4px; padding: .1em .3em; -webkit-box-decoration-break: clone; box-decoration-break: clone; }
 
 nav { margin: 2rem 0 2.25rem; }
 nav ol { display: flex; flex-wrap: wrap; gap: .5rem 0; }
-nav li { display: flex; align-items: center; font-size: .875rem; }
+nav li { min-width: 0; display: flex; align-items: center; font-size: .875rem; }
 nav li + li::before { content: ""; width: 1.125rem; margin: 0 .375rem; border-top: 2px solid var(--tone); }
 nav li.failed + li::before, nav li.skipped + li::before, nav li.skipped::before { border-top-style: dashed; }
-nav a { display: flex; align-items: center; gap: .4rem; text-decoration: none; border-radius: 999px; padding: .1rem .3rem .1rem .1rem; }
+nav a { min-width: 0; display: flex; align-items: center; gap: .4rem; text-decoration: none; border-radius: 999px; padding: .1rem .3rem .1rem .1rem; }
 nav a:hover .name { text-decoration: underline; }
+nav .name { min-width: 0; }
 nav .mark { width: 1.375rem; height: 1.375rem; font-size: .75rem; border-width: 1.5px; }
 nav .skipped .name { color: var(--soft); }
 
@@ -71,7 +72,8 @@ article { min-width: 0; padding: 1rem 1.25rem 1.125rem; background: var(--card);
 .failed article { border: 2px solid var(--tone); background: var(--tint); }
 .skipped article { border-style: dashed; background: transparent; padding-block: .7rem; }
 h2 { display: flex; flex-wrap: wrap; align-items: baseline; gap: .25rem .75rem; font-size: 1.125rem; line-height: 1.3; }
-h2::first-letter { text-transform: uppercase; }
+h2 .name { display: inline-block; min-width: 0; }
+h2 .name::first-letter { text-transform: uppercase; }
 .state { color: var(--tone); background: var(--tint); border: 1px solid currentColor; border-radius: 999px; padding: .05rem .6rem; font-size: .75rem; font-weight: 600; letter-spacing: .01em; }
 .failed .state { background: var(--tone); color: var(--card); border-color: var(--tone); }
 .summary { margin-top: .35rem; overflow-wrap: anywhere; }

@@ -1,0 +1,60 @@
+/** The report as text: escaping, digests in full, and what is said about the chain. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { renderReport } from '../../src/serve/report/page.ts';
+import type { Step } from '../../src/steps.ts';
+import {
+  brokenChain,
+  goodChain,
+  hostileChain,
+  hostileText,
+  MANIFEST_DIGEST,
+  TREE_DIGEST,
+} from '../support/chains.ts';
+
+const image = 'docker://quay.io/acme/os:10-sealed';
+
+function page(ok: boolean, steps: readonly Step[]): string {
+  return renderReport({ image, digest: MANIFEST_DIGEST, ok, steps });
+}
+
+test('the same result gives the same bytes', () => {
+  assert.equal(page(true, goodChain), page(true, goodChain));
+});
+
+test('a whole chain is called unbroken, with its digests in full', () => {
+  const text = page(true, goodChain);
+  assert.match(text, /<h1>.*Unbroken<\/h1>/);
+  assert.match(text, /All 7 links hold, 1 with a warning/);
+  assert.ok(text.includes(`<code class="digest">${TREE_DIGEST}</code>`));
+  assert.ok(text.includes(`<code class="digest">${MANIFEST_DIGEST}</code>`));
+});
+
+test('a broken chain names the broken link, why, and what was not checked', () => {
+  const text = page(false, brokenChain);
+  assert.match(text, /<h1>.*Broken<\/h1>/);
+  assert.match(text, /Link 4 of 6, <a href="#link-4">seal<\/a>, is broken\. 2 links were not checked\./);
+  assert.ok(text.includes('seal/digest-mismatch'));
+});
+
+test('a result without a failed step is still not called whole when it is not ok', () => {
+  const text = page(false, goodChain.slice(0, 2));
+  assert.match(text, /Broken<\/h1>/);
+  assert.match(text, /did not come to an end/);
+});
+
+test('text from an image never becomes markup', () => {
+  const text = renderReport({ image: hostileText, digest: hostileText, when: hostileText, ok: false, steps: hostileChain, command: hostileText, generator: hostileText }); // prettier-ignore
+  assert.ok(!text.includes('<script'));
+  assert.ok(!text.includes('<img'));
+  assert.equal(text.match(/<style>/g)?.length, 1);
+  // oxlint-disable-next-line no-control-regex
+  assert.doesNotMatch(text, /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u202a-\u202e]/);
+  assert.ok(text.includes('&quot;&gt;&lt;script&gt;'));
+});
+
+test('the page asks for nothing from anywhere', () => {
+  const text = page(true, goodChain);
+  assert.doesNotMatch(text, /\b(src|srcset|action|style)=|url\(|@import|<link|<script|<iframe|<object/);
+  assert.match(text, /default-src 'none'|default-src &#39;none&#39;/);
+});
