@@ -17,7 +17,7 @@ export function parseGuid(text: string): Uint8Array {
     );
   }
   const [, a = '', b = '', c = '', d = '', e = ''] = match;
-  const fields = [a, b, c].map((field) => Buffer.from(field, 'hex').reverse());
+  const fields = [a, b, c].map((field) => Uint8Array.from(Buffer.from(field, 'hex')).toReversed());
   return Uint8Array.from(Buffer.concat([...fields, Buffer.from(d + e, 'hex')]));
 }
 
