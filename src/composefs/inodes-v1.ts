@@ -1,5 +1,6 @@
 /** The inodes of versions 0 and 1: numbered breadth first, whiteouts escaped, 256 stubs in the root. */
-import type { ErofsInode, ErofsXattr } from '../formats/erofs/format.ts';
+import type { ErofsInode } from '../formats/erofs/format.ts';
+import { compareFullNames } from '../formats/erofs/xattrs.ts';
 import type { VerityAlgorithm } from '../formats/fsverity/format.ts';
 import { bodyOf, directoryLinks, makeInode, type OpenDirent } from './inode.ts';
 import { countLinks, type LeafLinks } from './links.ts';
@@ -72,14 +73,10 @@ export function inodesV1(tree: Tree, version: 0 | 1, algorithm: VerityAlgorithm)
     }
   }
   for (const [entry, leaf] of unresolved) entry.inode = leafNumbers.get(leaf)!;
-  return inodes.map((inode) => ({ ...inode, xattrs: [...inode.xattrs].sort(byName) }));
+  return inodes.map((inode) => ({ ...inode, xattrs: [...inode.xattrs].sort(compareFullNames) }));
 
   /** The root is walked with its stubs, as another object than the tree's. */
   function isRootName(link: LeafLinks, directory: Directory, name: string): boolean {
     return directory === root.directory && link.parent === tree.root && link.name === name;
   }
-}
-
-function byName(a: ErofsXattr, b: ErofsXattr): number {
-  return a.name < b.name ? -1 : a.name > b.name ? 1 : 0;
 }

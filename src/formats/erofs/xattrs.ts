@@ -152,7 +152,8 @@ function compareSplit(a: SplitXattr, b: SplitXattr): number {
   return a.prefix - b.prefix || compareBytes(a.suffix, b.suffix) || compareBytes(a.value, b.value);
 }
 
-function compareFullNames(a: ErofsXattr, b: ErofsXattr): number {
+/** By name, then by length of the value, then by its bytes: the order of versions 0 and 1. */
+export function compareFullNames(a: ErofsXattr, b: ErofsXattr): number {
   if (a.name !== b.name) return a.name < b.name ? -1 : 1;
   return a.value.length - b.value.length || compareBytes(a.value, b.value);
 }
