@@ -1,6 +1,7 @@
 /** The policy as a gate for other jobs: copy, upgrade. */
 import { BootsealError } from '../errors.ts';
 import type { ImageSource, ManifestBlob } from '../stores/image.ts';
+import type { Step } from '../steps.ts';
 import type { PolicyVerdict } from '../trust/verdict.ts';
 import { judgeManifest } from './judge.ts';
 import { prepareJudge, resolvedPathOf, type VerifyPorts, type VerifyRequest } from './verify.ts';
@@ -29,4 +30,31 @@ export function refusal(verdict: PolicyVerdict, prefix = ''): BootsealError {
     exit: code === 'policy/unsupported-requirement' ? 3 : 1,
     where: verdict.policyFile,
   });
+}
+
+/** The gate as a step of a longer job, for example of sealing: passes with a step, or throws. */
+export function admitAsStep(
+  admit: Admit,
+  step: Pick<Step, 'id' | 'title'>,
+): (
+  source: ImageSource,
+  image: { readonly top: ManifestBlob; readonly instance: ManifestBlob },
+) => Promise<Step> {
+  return async (source, { top, instance }) => {
+    const prefix = top.digest === instance.digest ? '' : 'copying system image from manifest list: ';
+    const verdict = await admit(source, instance, prefix);
+    const { signedBy, pinnedDigest } = verdict;
+    return signedBy === undefined
+      ? {
+          ...step,
+          state: 'warning',
+          summary: `${pinnedDigest}  accepted without a signature`,
+          code: 'trust/unverified',
+        }
+      : {
+          ...step,
+          state: 'passed',
+          summary: `${pinnedDigest}  signed by sigstore key ${signedBy.keyFingerprint}`,
+        };
+  };
 }

@@ -1,0 +1,108 @@
+/**
+ * Adding signatures to the attachment of an image. The registry has no transaction for it: the manifest under
+ * `sha256-HEX.sig` is read, extended and written, then read again, and the round is repeated when somebody else wrote
+ * in between, so that no signature is lost, theirs or ours.
+ */
+import { BootsealError } from '../errors.ts';
+import {
+  attachmentTag,
+  buildAttachment,
+  layerOfSignature,
+  parseAttachment,
+  sameLayer,
+  sameManifest,
+} from '../formats/cosign/attachment.ts';
+import type { SigstoreSignature } from '../formats/cosign/signature.ts';
+import type { Descriptor } from '../formats/oci/descriptor.ts';
+import type { Digest } from '../formats/oci/digest.ts';
+import { MEDIA_TYPES } from '../formats/oci/media-types.ts';
+import type { ImageDestination, ImageSource, ManifestBlob } from '../stores/image.ts';
+
+/** Reads the attachment afresh at every call. */
+export type AttachmentReader = Pick<ImageSource, 'attachment'>;
+
+export interface AppendOptions {
+  readonly signal?: AbortSignal;
+  /** Rounds in all. */
+  readonly attempts?: number;
+}
+
+/** Returns the digest of the attachment manifest that holds them all. Throws `sign/conflict` after the last round. */
+export async function appendAttachment(
+  reader: AttachmentReader,
+  destination: ImageDestination,
+  image: Digest,
+  signatures: readonly SigstoreSignature[],
+  options: AppendOptions = {},
+): Promise<Digest> {
+  if (destination.putAttachment === undefined) {
+    throw new BootsealError(
+      'sign/cannot-store',
+      `${destination.name.transport}: images cannot hold sigstore attachments`,
+    );
+  }
+  const where = attachmentTag(image);
+  const added = signatures.map(layerOfSignature);
+  const attempts = options.attempts ?? 6;
+  for (let attempt = 1; attempt <= attempts; attempt++) {
+    options.signal?.throwIfAborted();
+    // 1. What is there now. One that cannot be read is not overwritten.
+    const before = await reader.attachment?.(image);
+    const present = before === undefined ? [] : parseAttachment(before.bytes, before.mediaType, where);
+    if (before !== undefined && containsAll(present, added)) return before.digest;
+    // 2. Its layers and ours, each once. Blobs first: a manifest never names what is not there.
+    const built = buildAttachment([...present, ...added]);
+    for (const signature of signatures)
+      await putBytes(destination, layerOfSignature(signature), signature.payload);
+    await putBytes(destination, built.configDescriptor, built.config);
+    // 3. Unless it changed meanwhile, write.
+    const again = await reader.attachment?.(image);
+    if (sameManifest(before?.bytes, again?.bytes)) {
+      const manifest: ManifestBlob = {
+        bytes: built.manifest,
+        digest: built.digest,
+        mediaType: MEDIA_TYPES.ociManifest,
+      };
+      await destination.putAttachment(image, manifest);
+      // 4. Somebody may have written after we looked: then one of us must do it again.
+      const after = await reader.attachment?.(image);
+      if (
+        after !== undefined &&
+        containsAll(parseAttachment(after.bytes, after.mediaType, where), built.layers)
+      ) {
+        return after.digest;
+      }
+    }
+    await pause(attempt, options.signal);
+  }
+  throw new BootsealError('sign/conflict', `others keep writing ${where}; the signature may be missing`, {
+    hint: 'sign again: a signature that is already there is not added twice',
+  });
+}
+
+async function putBytes(
+  destination: ImageDestination,
+  descriptor: Descriptor,
+  bytes: Uint8Array,
+): Promise<void> {
+  if (await destination.hasBlob(descriptor)) return;
+  await destination.putBlob(descriptor, once(bytes));
+}
+
+// A port takes an asynchronous iterable; the bytes are in memory already.
+// oxlint-disable-next-line require-await
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
+}
+
+function containsAll(present: readonly Descriptor[], wanted: readonly Descriptor[]): boolean {
+  return wanted.every((layer) => present.some((other) => sameLayer(layer, other)));
+}
+
+/** Longer each time, and not the same for two who met: 0–100 ms, 0–200 ms, … */
+function pause(attempt: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(resolve, Math.random() * 100 * 2 ** (attempt - 1));
+    signal?.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
+  });
+}
