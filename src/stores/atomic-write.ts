@@ -70,10 +70,11 @@ export async function syncFolder(folder: string): Promise<void> {
   }
 }
 
-/** write(2) may write less than asked. */
-export async function writeAll(file: FileHandle, bytes: Uint8Array): Promise<void> {
+/** write(2) may write less than asked. Writes at `position`, or where the last write ended. */
+export async function writeAll(file: FileHandle, bytes: Uint8Array, position?: number): Promise<void> {
   for (let at = 0; at < bytes.length;) {
-    const { bytesWritten } = await file.write(bytes, at, bytes.length - at);
+    const place = position === undefined ? undefined : position + at;
+    const { bytesWritten } = await file.write(bytes, at, bytes.length - at, place);
     at += bytesWritten;
   }
 }

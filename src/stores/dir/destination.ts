@@ -1,0 +1,130 @@
+/**
+ * Writing an image into a folder of plain files, containers-transports(5) `dir:`. The image is made in a folder
+ * beside it, which takes its place at commit; an image that was there before goes only then.
+ */
+import { constants } from 'node:fs';
+import { access, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { BootsealError } from '../../errors.ts';
+import { encodeUtf8 } from '../../bytes/bytes.ts';
+import { digestOf, digestParts, type Digest } from '../../formats/oci/digest.ts';
+import type { ImageName } from '../../formats/reference/image-name.ts';
+import { syncFolder, systemCode, temporaryName, writeFileAtomic } from '../atomic-write.ts';
+import { checkedBlob, digestMismatch } from '../checked-blob.ts';
+import type { ImageDestination, ManifestBlob } from '../image.ts';
+import { noManifest } from '../oci-layout/destination.ts';
+import {
+  blobName,
+  instanceName,
+  isOwnName,
+  MANIFEST_NAME,
+  signatureName,
+  VERSION_NAME,
+  VERSION_TEXT,
+} from './format.ts';
+
+type DirName = Extract<ImageName, { readonly transport: 'dir' }>;
+
+/** Throws `dir/bad-folder` when the folder holds something else than a `dir:` image. */
+export async function openDirDestination(name: DirName): Promise<ImageDestination> {
+  const target = resolve(name.path);
+  const hadImage = await checkTarget(target);
+  const making = temporaryName(target);
+  const written = new Set<Digest>();
+  let top: ManifestBlob | undefined;
+  let made = false;
+
+  async function put(file: string, bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
+    if (!made) await makeFolder(making, target);
+    made = true;
+    await writeFileAtomic(join(making, file), bytes);
+  }
+
+  async function putManifest(manifest: ManifestBlob, file: string): Promise<void> {
+    const actual = digestOf(manifest.bytes, digestParts(manifest.digest).algorithm);
+    if (actual !== manifest.digest) throw digestMismatch(manifest.digest, actual);
+    await put(file, [manifest.bytes]);
+  }
+
+  return {
+    name,
+    hasBlob: (descriptor) => Promise.resolve(written.has(descriptor.digest)),
+    async putBlob(descriptor, bytes) {
+      await put(blobName(descriptor.digest), checkedBlob(descriptor, bytes));
+      written.add(descriptor.digest);
+    },
+    putInstance: (manifest) => putManifest(manifest, instanceName(manifest.digest)),
+    async putTopManifest(manifest) {
+      await putManifest(manifest, MANIFEST_NAME);
+      top = manifest;
+    },
+    async putSignatures(digest, signatures) {
+      const instance = top === undefined || digest === top.digest ? undefined : digest;
+      for (const [at, signature] of signatures.entries())
+        await put(signatureName(at + 1, instance), [signature]);
+    },
+    async commit() {
+      if (top === undefined) throw noManifest();
+      await put(VERSION_NAME, [encodeUtf8(VERSION_TEXT)]);
+      await swap(making, target, hadImage);
+    },
+    abort: () => rm(making, { recursive: true, force: true }),
+  };
+}
+
+/** True when there is an image already. A folder that holds anything else is refused. */
+async function checkTarget(target: string): Promise<boolean> {
+  let names: string[];
+  try {
+    names = await readdir(target);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === 'ENOENT') return false;
+    throw new BootsealError('file/cannot-write', `cannot write ${target}: ${code ?? String(error)}`, {
+      cause: error,
+    });
+  }
+  const stranger = names.find((name) => !isOwnName(name));
+  if (names.length === 0) return false;
+  if (stranger === undefined && names.includes(MANIFEST_NAME)) return true;
+  throw new BootsealError('dir/bad-folder', `${target} is not empty and holds no dir: image`, {
+    hint:
+      stranger === undefined
+        ? 'give another path'
+        : `it holds ${JSON.stringify(stranger)}; give another path`,
+    exit: 2,
+  });
+}
+
+async function makeFolder(making: string, target: string): Promise<void> {
+  try {
+    await access(dirname(target), constants.W_OK);
+    await mkdir(making);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code === undefined) throw error;
+    throw new BootsealError('file/cannot-write', `cannot write ${target}: ${(error as Error).message}`, {
+      cause: error,
+    });
+  }
+}
+
+/** Two renames where there was an image: a kill between them leaves the old one beside, under a `.tmp` name. */
+async function swap(making: string, target: string, hadImage: boolean): Promise<void> {
+  await syncFolder(making);
+  if (!hadImage) {
+    // An empty folder is replaced by the same call.
+    await rename(making, target);
+    return syncFolder(dirname(target));
+  }
+  const old = temporaryName(target);
+  await rename(target, old);
+  try {
+    await rename(making, target);
+  } catch (error) {
+    await rename(old, target);
+    throw error;
+  }
+  await syncFolder(dirname(target));
+  await rm(old, { recursive: true, force: true });
+}
