@@ -75,8 +75,9 @@ function closest(commands: readonly CommandEntry[], given: string): string | und
   let bestDistance = 3;
   for (const entry of commands) {
     const name = entry.path.join(' ');
-    if (given.length >= 3 && name.startsWith(given)) return name;
-    const distance = editDistance(given.split(' ').slice(0, entry.path.length).join(' '), name);
+    const typed = given.split(' ').slice(0, entry.path.length).join(' ');
+    if (typed.length >= 3 && name.startsWith(typed)) return name;
+    const distance = editDistance(typed, name);
     if (distance < bestDistance) [best, bestDistance] = [name, distance];
   }
   return best;

@@ -1,0 +1,126 @@
+/**
+ * Transcripts: one file per behaviour of the command line, run as people run it, against the compiled program.
+ *
+ * ```
+ * # What is shown, in one line.
+ * bootseal digest oci:image          must succeed
+ * ! bootseal digest oci:missing      must fail
+ * exit 3                             exactly this status of the last command
+ * stdout '^[0-9a-f]{128}$'           a line of the last command's output matches
+ * ! stderr .                         no line does
+ * stdin FILE                         input of the next command
+ * env NO_COLOR=1                     for all commands that follow
+ * tty bootseal …                     the next command runs at a terminal (script(1))
+ * exists FILE, ! exists FILE
+ * -- policy.json --                  files, put into the folder the commands run in
+ * ```
+ *
+ * `$WORK` is that folder, `$VECTORS` is test/vectors. Regular expressions stand between single quotes.
+ */
+import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { vectorPath } from '../support/project.ts';
+
+interface Ran {
+  readonly status: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+interface State {
+  readonly folder: string;
+  readonly environment: Record<string, string>;
+  input: string | undefined;
+  last: Ran;
+}
+
+const PROGRAM = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
+const TIMEOUT_MS = 60_000;
+
+export function runTranscript(file: string): void {
+  const { script, files } = splitFiles(readFileSync(file, 'utf8'));
+  const folder = mkdtempSync(join(tmpdir(), 'bootseal-transcript-'));
+  try {
+    for (const [name, content] of files) {
+      mkdirSync(dirname(join(folder, name)), { recursive: true });
+      writeFileSync(join(folder, name), content);
+    }
+    const environment = { PATH: process.env['PATH'] ?? '', HOME: folder, TMPDIR: folder };
+    const state: State = {
+      folder,
+      environment,
+      input: undefined,
+      last: { status: 0, stdout: '', stderr: '' },
+    };
+    for (const [index, line] of script.entries()) {
+      if (line.trim() === '' || line.startsWith('#')) continue;
+      runLine(line, state, `${file}:${index + 1}: ${line}`);
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+function runLine(line: string, state: State, place: string): void {
+  const [first, ...others] = words(line, state);
+  const negated = first === '!';
+  const [verb, ...args] = negated ? others : [first, ...others];
+  const failed = (what: string): string =>
+    `${place}\n${what}\nstatus ${state.last.status}\nstdout:\n${state.last.stdout}\nstderr:\n${state.last.stderr}`;
+  if (verb === 'bootseal' || verb === 'tty') {
+    state.last =
+      verb === 'tty' ? runAtTerminal(args.slice(1), state) : run(process.execPath, [PROGRAM, ...args], state);
+    state.input = undefined;
+    assert.equal(state.last.status !== 0, negated, failed(negated ? 'should fail' : 'should succeed'));
+    assert.ok(state.last.status !== null, failed('did not end'));
+    assert.ok(!/^ +at .*:\d+:\d+\)?$/m.test(state.last.stderr), failed('shows a stack trace'));
+  } else if (verb === 'exit')
+    assert.equal(String(state.last.status), args[0], failed(`status should be ${args[0]}`));
+  else if (verb === 'stdout' || verb === 'stderr') {
+    const matches = new RegExp(args.join(' '), 'mu').test(state.last[verb]);
+    assert.equal(matches, !negated, failed(`${verb} should ${negated ? 'not ' : ''}match`));
+  } else if (verb === 'stdin') state.input = readFileSync(join(state.folder, args[0]), 'utf8');
+  else if (verb === 'env') state.environment[args[0].split('=')[0]] = args[0].slice(args[0].indexOf('=') + 1);
+  else if (verb === 'exists')
+    assert.equal(existsSync(join(state.folder, args[0])), !negated, failed('exists'));
+  else assert.fail(`${place}: unknown word "${verb}"`);
+}
+
+function run(program: string, args: readonly string[], state: State): Ran {
+  const { status, stdout, stderr, error } = spawnSync(program, args, {
+    cwd: state.folder,
+    env: state.environment,
+    encoding: 'utf8',
+    timeout: TIMEOUT_MS,
+    ...(state.input === undefined ? {} : { input: state.input }),
+  });
+  if (error !== undefined) throw error;
+  return { status, stdout, stderr };
+}
+
+/** Both streams are the terminal, so all of the output is found in `stdout`. */
+function runAtTerminal(args: readonly string[], state: State): Ran {
+  const command = [process.execPath, PROGRAM, ...args]
+    .map((word) => `'${word.replaceAll("'", `'\\''`)}'`)
+    .join(' ');
+  const terminal = { ...state, environment: { TERM: 'xterm-256color', ...state.environment } };
+  return run('script', ['-qec', command, '/dev/null'], terminal);
+}
+
+/** Words of a line; single quotes keep spaces and backslashes as they are. */
+function words(line: string, state: State): string[] {
+  return [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) =>
+    quoted === undefined ? bare.replace('$WORK', state.folder).replace('$VECTORS', vectorPath()) : quoted,
+  );
+}
+
+function splitFiles(text: string): { script: string[]; files: Map<string, string> } {
+  const [script, ...rest] = text.split(/^-- (.+) --\n/m);
+  const files = new Map<string, string>();
+  for (let i = 0; i + 1 < rest.length; i += 2) files.set(rest[i], rest[i + 1]);
+  return { script: script.split('\n'), files };
+}
