@@ -119,7 +119,8 @@ function planData(
     case 'data': {
       const size = body.bytes.length;
       // Version 2 knows no blocks for inline content.
-      if (version === 2) return { size, blocks: 0, tail: size, layout: size > 0 ? LAYOUT.inline : LAYOUT.plain };
+      if (version === 2)
+        return { size, blocks: 0, tail: size, layout: size > 0 ? LAYOUT.inline : LAYOUT.plain };
       const blocks = Math.floor(size / EROFS_BLOCK);
       const tail = size % EROFS_BLOCK;
       if (tail > EROFS_BLOCK / 2) return { size, blocks: blocks + 1, tail: 0, layout: LAYOUT.plain };

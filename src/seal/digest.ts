@@ -1,0 +1,88 @@
+/** The job behind `bootseal digest`: the composefs digest of an image, by the rules of one release or of several. */
+import { dumpTree } from '../composefs/dump.ts';
+import { digestOfTree, transformForEpoch, type Epoch } from '../composefs/epochs.ts';
+import { treeFromLayers, type LayerPorts } from '../composefs/from-layers.ts';
+import { countPaths, type Tree } from '../composefs/tree.ts';
+import { isBootsealError, type BootsealError } from '../errors.ts';
+import type { Platform } from '../formats/oci/descriptor.ts';
+import type { Digest } from '../formats/oci/digest.ts';
+import type { VerityAlgorithm } from '../formats/fsverity/format.ts';
+import type { ImageSource } from '../stores/image.ts';
+import { loadImage } from '../stores/load-image.ts';
+
+export interface DigestRequest {
+  /** At least one. */
+  readonly epochs: readonly Epoch[];
+  readonly platform?: Platform;
+  /** Also give the dump text of the first epoch's tree. */
+  readonly dump?: boolean;
+}
+
+export interface DigestPorts {
+  readonly source: ImageSource;
+  /** Given the algorithms and the compressed bytes to come; closed by the job. */
+  readonly openHashPool: (
+    algorithms: readonly VerityAlgorithm[],
+    options: { readonly expectedBytes: number },
+  ) => LayerPorts['hashPool'];
+  readonly zstd: LayerPorts['zstd'];
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface EpochDigest {
+  readonly epoch: Epoch;
+  /** Lower-case hexadecimal; absent where this epoch's rules refuse the image. */
+  readonly digest?: string;
+  readonly error?: BootsealError;
+}
+
+export interface DigestResult {
+  /** The image that was read. */
+  readonly image: Digest;
+  readonly digests: readonly EpochDigest[];
+  readonly paths: number;
+  readonly dump?: readonly string[];
+}
+
+/**
+ * Reads every layer once, whatever the number of epochs. With one epoch its refusal is thrown; with several it
+ * stands in the result, and only when all refuse is the first thrown.
+ */
+export async function digestImage(request: DigestRequest, ports: DigestPorts): Promise<DigestResult> {
+  const image = await loadImage(ports.source, request.platform);
+  const algorithms = [...new Set(request.epochs.map(({ algorithm }) => algorithm))];
+  const total = image.layers.reduce((sum, { size }) => sum + size, 0);
+  const hashPool = ports.openHashPool(algorithms, { expectedBytes: total });
+  let tree: Tree;
+  try {
+    tree = await treeFromLayers(image.layers, {
+      algorithms,
+      ports: { hashPool, zstd: ports.zstd },
+      ...(ports.onProgress && { onProgress: (done: number) => ports.onProgress?.(done, total) }),
+      ...(ports.signal && { signal: ports.signal }),
+    });
+  } finally {
+    await hashPool.close();
+  }
+  const digests = request.epochs.map((epoch) => attempt(tree, epoch));
+  const refusal = digests.find(({ error }) => error !== undefined)?.error;
+  if (refusal !== undefined && digests.every(({ error }) => error !== undefined)) throw refusal;
+  const [first] = request.epochs;
+  return {
+    image: image.instance.digest,
+    digests,
+    paths: countPaths(tree),
+    ...(request.dump === true &&
+      first && { dump: dumpTree(transformForEpoch(tree, first), first.algorithm) }),
+  };
+}
+
+function attempt(tree: Tree, epoch: Epoch): EpochDigest {
+  try {
+    return { epoch, digest: digestOfTree(tree, epoch) };
+  } catch (error) {
+    if (!isBootsealError(error)) throw error;
+    return { epoch, error };
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * From an open store to one image: the instance for a platform, its configuration, and its layers ready to be
+ * read. Each document is parsed only after its digest has been checked.
+ */
+import type { LayerInput } from '../composefs/from-layers.ts';
+import { BootsealError } from '../errors.ts';
+import { MAX_CONFIG_SIZE, parseConfig, type ImageConfig } from '../formats/oci/config.ts';
+import type { Descriptor, Platform } from '../formats/oci/descriptor.ts';
+import { parseManifest, type ImageIndex, type ImageManifest } from '../formats/oci/manifest.ts';
+import { MEDIA_TYPES } from '../formats/oci/media-types.ts';
+import { readAll, sizeMismatch } from './checked-blob.ts';
+import type { ImageSource, ManifestBlob } from './image.ts';
+
+export interface LoadedImage {
+  /** What the name means: an index, or the image itself. */
+  readonly top: ManifestBlob;
+  /** The image. The same as `top` unless that is an index. */
+  readonly instance: ManifestBlob;
+  readonly manifest: ImageManifest;
+  readonly config: ImageConfig;
+  readonly configBytes: Uint8Array;
+  /** Bottom first. */
+  readonly layers: readonly LayerInput[];
+}
+
+/** Architectures as Go names them, by Node's names. */
+const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le' };
+
+/** Linux on this machine's architecture, for which an index is searched unless the caller wants another. */
+export function hostPlatform(): Platform {
+  return { os: 'linux', architecture: ARCHITECTURES[process.arch] ?? process.arch };
+}
+
+/**
+ * Throws `image/no-instance`, `image/not-an-image`, `image/layer-count`, `store/too-large`, and what the store and
+ * the parsers throw. Layers are not read yet.
+ */
+export async function loadImage(
+  source: ImageSource,
+  platform: Platform = hostPlatform(),
+): Promise<LoadedImage> {
+  // 1. The manifest, through an index where there is one.
+  const top = await source.topManifest();
+  const parsed = parseManifest(top.bytes, top.mediaType);
+  let instance = top;
+  let manifest = parsed;
+  if (parsed.kind === 'index') {
+    const chosen = chooseInstance(parsed, platform);
+    instance = await source.manifest(chosen.digest);
+    if (instance.bytes.length !== chosen.size) throw sizeMismatch(chosen, String(instance.bytes.length));
+    manifest = parseManifest(instance.bytes, chosen.mediaType);
+  }
+  if (manifest.kind === 'index') throw notAnImage('an index within an index');
+
+  // 2. The configuration, which names the decoded layers.
+  const { config: descriptor } = manifest;
+  if (descriptor.mediaType !== MEDIA_TYPES.ociConfig && descriptor.mediaType !== MEDIA_TYPES.dockerConfig) {
+    throw notAnImage(`an artifact with a configuration of type ${JSON.stringify(descriptor.mediaType)}`);
+  }
+  const configBytes = await readAll(source.blob(descriptor), MAX_CONFIG_SIZE, 'image configuration');
+  const config = parseConfig(configBytes);
+
+  // 3. Each layer with its diffID: one more or less of either would pair them wrongly.
+  if (config.diffIds.length !== manifest.layers.length) {
+    throw new BootsealError(
+      'image/layer-count',
+      `the manifest has ${manifest.layers.length} layers, the configuration ${config.diffIds.length} diff_ids`,
+      { exit: 1 },
+    );
+  }
+  const layers = manifest.layers.map((layer, index): LayerInput => ({
+    mediaType: layer.mediaType,
+    digest: layer.digest,
+    diffId: config.diffIds[index]!,
+    size: layer.size,
+    open: (signal) => source.blob(layer, signal === undefined ? {} : { signal }),
+  }));
+  return { top, instance, manifest, config, configBytes, layers };
+}
+
+/** The first entry that fits, as the tools of containers/image choose it; else one that names no platform. */
+function chooseInstance(index: ImageIndex, wanted: Platform): Descriptor {
+  const fits = ({ platform }: Descriptor): boolean =>
+    platform?.os === wanted.os &&
+    platform.architecture === wanted.architecture &&
+    (wanted.variant === undefined || platform.variant === wanted.variant);
+  const chosen =
+    index.manifests.find(fits) ??
+    index.manifests.find(
+      ({ platform, artifactType }) => platform === undefined && artifactType === undefined,
+    );
+  if (chosen !== undefined) return chosen;
+  const offered = index.manifests.map(({ platform }) =>
+    platform ? `${platform.os}/${platform.architecture}` : 'none',
+  );
+  throw new BootsealError(
+    'image/no-instance',
+    `no image for ${wanted.os}/${wanted.architecture} in the index`,
+    {
+      hint: `it has ${[...new Set(offered)].slice(0, 20).join(', ') || 'no images at all'}`,
+    },
+  );
+}
+
+function notAnImage(what: string): BootsealError {
+  return new BootsealError('image/not-an-image', `not a container image: ${what}`);
+}
