@@ -22,10 +22,10 @@ export function xxh32(input: Uint8Array, seed: number): number {
     const lanes = [seed + PRIME_1 + PRIME_2, seed + PRIME_2, seed, seed - PRIME_1].map((lane) => lane | 0);
     for (; at + 16 <= input.length; at += 16) {
       for (let lane = 0; lane < 4; lane++)
-        lanes[lane] = round(lanes[lane]!, view.getUint32(at + 4 * lane, true));
+        lanes[lane] = round(lanes[lane], view.getUint32(at + 4 * lane, true));
     }
     // 3. Convergence.
-    hash = rotate(lanes[0]!, 1) + rotate(lanes[1]!, 7) + rotate(lanes[2]!, 12) + rotate(lanes[3]!, 18);
+    hash = rotate(lanes[0], 1) + rotate(lanes[1], 7) + rotate(lanes[2], 12) + rotate(lanes[3], 18);
   } else {
     hash = seed + PRIME_5;
   }
@@ -36,7 +36,7 @@ export function xxh32(input: Uint8Array, seed: number): number {
     hash = Math.imul(rotate((hash + Math.imul(view.getUint32(at, true), PRIME_3)) | 0, 17), PRIME_4);
   }
   for (; at < input.length; at++) {
-    hash = Math.imul(rotate((hash + Math.imul(input[at]!, PRIME_5)) | 0, 11), PRIME_1);
+    hash = Math.imul(rotate((hash + Math.imul(input[at], PRIME_5)) | 0, 11), PRIME_1);
   }
   // 6. Avalanche.
   hash = Math.imul(hash ^ (hash >>> 15), PRIME_2);

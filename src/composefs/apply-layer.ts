@@ -129,6 +129,8 @@ export function createLayerApplier(tree: Tree, options: ApplyOptions): TarReader
         };
       case 'fifo':
         return { kind: 'fifo', stat: statOf(entry) };
+      case 'file':
+      case 'directory':
       default:
         return makeFile(entry, path);
     }

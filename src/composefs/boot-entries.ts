@@ -51,7 +51,7 @@ function checkLoaderEntry(tree: Tree, path: string, content: Uint8Array): void {
     const match = /^(linux|initrd|efi)[ \t\n\f\r]\s*(.*)$/s.exec(line);
     if (match === null) continue;
     const [, key, value] = match;
-    if (!isRegularFile(tree, Buffer.from(value!, 'utf8').toString('latin1'))) {
+    if (!isRegularFile(tree, Buffer.from(value, 'utf8').toString('latin1'))) {
       throw badEntry(
         path,
         `names ${JSON.stringify(value)} for ${key}, which is no regular file of the image`,

@@ -62,7 +62,8 @@ function contentFields(leaf: Leaf, algorithm: VerityAlgorithm): ContentFields {
     case 'fifo':
     case 'socket':
       return { size: 0n };
-    case 'regular': {
+    case 'regular':
+    default: {
       if (leaf.content.kind === 'inline') {
         return { size: BigInt(leaf.content.bytes.length), content: leaf.content.bytes };
       }

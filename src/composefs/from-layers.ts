@@ -8,6 +8,7 @@ import type { VerityAlgorithm } from '../formats/fsverity/format.ts';
 import { gunzip } from '../formats/gzip/reader.ts';
 import { digestParts, type Digest } from '../formats/oci/digest.ts';
 import { layerCompression } from '../formats/oci/media-types.ts';
+import type { TarReader } from '../formats/tar/reader.ts';
 import { unzstd } from '../formats/zstd/reader.ts';
 import { createLayerApplier, noUsage } from './apply-layer.ts';
 import { createContentHasher } from './content-hasher.ts';
@@ -82,7 +83,7 @@ export async function treeFromLayers(
         total += chunk.length;
         checkExpansion(limits, total, plain, compressed);
         diffId.update(chunk);
-        await pushAll(applier.push, chunk, hashPool);
+        await pushAll(applier, chunk, hashPool);
       }
       // A layer whose bytes are not those that the configuration names says nothing about this image, so this
       // comes before the complaint about where its archive ends.
@@ -125,18 +126,18 @@ export async function applyLayer(
     capture: (path, size) => neededByTransform(path, size) || (options.capture?.(path, size) ?? false),
     label: options.label ?? 'new layer',
   });
-  for await (const chunk of archive) await pushAll(applier.push, chunk, pool);
+  for await (const chunk of archive) await pushAll(applier, chunk, pool);
   applier.end();
   await hasher.finish();
   return result;
 }
 
 /** In pieces, waiting for buffers between them: within a piece everything is synchronous. */
-async function pushAll(push: (bytes: Uint8Array) => void, chunk: Uint8Array, pool: HashPool): Promise<void> {
+async function pushAll(reader: TarReader, chunk: Uint8Array, pool: HashPool): Promise<void> {
   for (let at = 0; at < chunk.length; at += PUSH_MAX) {
     const waiting = pool.ready();
     if (waiting !== undefined) await waiting;
-    push(chunk.length <= PUSH_MAX ? chunk : chunk.subarray(at, at + PUSH_MAX));
+    reader.push(chunk.length <= PUSH_MAX ? chunk : chunk.subarray(at, at + PUSH_MAX));
   }
 }
 
@@ -165,6 +166,7 @@ function decode(
       return gunzip(blob);
     case 'zstd':
       return unzstd(blob, zstd);
+    case undefined:
     default:
       throw new BootsealError(
         'layer/unsupported-media-type',

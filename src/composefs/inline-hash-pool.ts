@@ -15,7 +15,7 @@ export function inlineHashPool(algorithms: readonly VerityAlgorithm[]): HashPool
     ready: () => undefined,
     take: () => buffer,
     submit(_buffer, blocks, done) {
-      algorithms.forEach((algorithm, at) => hashBlocks(algorithm, views, blocks, outputs[at]!));
+      algorithms.forEach((algorithm, at) => hashBlocks(algorithm, views, blocks, outputs[at]));
       done(hashes);
     },
     settled: () => Promise.resolve(),

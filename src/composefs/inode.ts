@@ -39,6 +39,7 @@ export function bodyOf(leaf: Leaf): ErofsBody {
       return { kind: 'device', rdev: leaf.rdev };
     case 'fifo':
     case 'socket':
+    default:
       return { kind: 'none' };
   }
 }

@@ -50,7 +50,7 @@ export function inodesV1(tree: Tree, version: 0 | 1, algorithm: VerityAlgorithm)
 
   addDirectory(tree.root, 0);
   for (let at = 0; at < queue.length; at++) {
-    const { directory, number, entries } = queue[at]!;
+    const { directory, number, entries } = queue[at];
     for (const [name, node] of sortedChildren(directory)) {
       const entry: OpenDirent = { name, inode: 0 };
       entries.push(entry);

@@ -21,7 +21,7 @@ export function countLinks(tree: Tree): Map<Leaf, LeafLinks> {
     const [parent, name, node] = next;
     if (node.kind === 'directory') {
       const children = sortedChildren(node);
-      for (let at = children.length - 1; at >= 0; at--) stack.push([node, ...children[at]!]);
+      for (let at = children.length - 1; at >= 0; at--) stack.push([node, ...children[at]]);
       continue;
     }
     const link = links.get(node);

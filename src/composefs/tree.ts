@@ -130,7 +130,7 @@ export function walkTree(tree: Tree, visit: (path: string, node: TreeNode) => vo
     if (node.kind !== 'directory') continue;
     const children = sortedChildren(node);
     for (let index = children.length - 1; index >= 0; index--) {
-      const [name, child] = children[index]!;
+      const [name, child] = children[index];
       stack.push([path === '' ? name : `${path}/${name}`, child]);
     }
   }

@@ -71,7 +71,7 @@ export async function loadImage(
   const layers = manifest.layers.map((layer, index): LayerInput => ({
     mediaType: layer.mediaType,
     digest: layer.digest,
-    diffId: config.diffIds[index]!,
+    diffId: config.diffIds[index],
     size: layer.size,
     open: (signal) => source.blob(layer, signal === undefined ? {} : { signal }),
   }));

@@ -45,7 +45,7 @@ export function planImage(inodes: readonly ErofsInode[], version: ErofsVersion):
   const xattrs = planXattrs(inodes, version);
   const buildTime = version === 2 ? { seconds: 0n, nanos: 0 } : earliest(inodes);
   const plans = inodes.map((inode, index) =>
-    planInode(inode, index, xattrs.areas[index]!, buildTime, version),
+    planInode(inode, index, xattrs.areas[index], buildTime, version),
   );
 
   // 1. Inodes, one behind the other, each on a slot.
@@ -71,7 +71,7 @@ export function planImage(inodes: readonly ErofsInode[], version: ErofsVersion):
 
 /** Times before 1970 count as the latest: the field is read without a sign. */
 function earliest(inodes: readonly ErofsInode[]): ImagePlan['buildTime'] {
-  let { seconds, nanos } = inodes[0]!;
+  let { seconds, nanos } = inodes[0];
   for (const inode of inodes) {
     if (inode.seconds < seconds || (inode.seconds === seconds && inode.nanos < nanos))
       ({ seconds, nanos } = inode);
@@ -132,6 +132,7 @@ function planData(
       return { size: body.size, blocks: 0, tail: 4 * chunkCount(body.size, version), layout: LAYOUT.chunked };
     case 'device':
     case 'none':
+    default:
       return { size: 0, blocks: 0, tail: 0, layout: LAYOUT.plain };
   }
 }

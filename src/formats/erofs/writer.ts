@@ -99,8 +99,8 @@ function writeBody(image: Buffer, { inodes }: ImagePlan, entry: InodePlan): void
   const blocksAt = entry.firstBlock * EROFS_BLOCK;
   if (body.kind === 'directory') {
     const { blocks, tail } = entry.directory!;
-    const nid = (inode: number): number => inodes[inode]!.offset / INODE_SLOT;
-    const type = (inode: number): ErofsInode['type'] => inodes[inode]!.inode.type;
+    const nid = (inode: number): number => inodes[inode].offset / INODE_SLOT;
+    const type = (inode: number): ErofsInode['type'] => inodes[inode].inode.type;
     for (const [at, block] of blocks.entries())
       writeDirents(image, blocksAt + at * EROFS_BLOCK, block, nid, type);
     // A tail for which there was no room has become one more block.

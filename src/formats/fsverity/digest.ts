@@ -17,7 +17,7 @@ export function hashBlocks(
   const digestSize = VERITY_DIGEST_SIZE[algorithm];
   // A string result is the fastest that node:crypto gives: no external buffer a block.
   for (let index = 0; index < count; index++) {
-    output.write(hash(algorithm, blocks[index]!, 'binary'), offset + index * digestSize, 'latin1');
+    output.write(hash(algorithm, blocks[index], 'binary'), offset + index * digestSize, 'latin1');
   }
 }
 

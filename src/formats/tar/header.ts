@@ -16,8 +16,8 @@ export interface RawHeader {
 export function readHeader(block: Uint8Array): RawHeader {
   const [sumAt, sumLength] = HEADER_FIELDS.checksum;
   let sum = sumLength * 0x20;
-  for (let at = 0; at < TAR_BLOCK; at++) sum += block[at]!;
-  for (let at = sumAt; at < sumAt + sumLength; at++) sum -= block[at]!;
+  for (let at = 0; at < TAR_BLOCK; at++) sum += block[at];
+  for (let at = sumAt; at < sumAt + sumLength; at++) sum -= block[at];
   const stored = readOctal(block, HEADER_FIELDS.checksum, 'checksum');
   if (stored !== sum) {
     throw new BootsealError(
@@ -28,7 +28,7 @@ export function readHeader(block: Uint8Array): RawHeader {
   const magic = fieldText(block, HEADER_FIELDS.magic, false);
   return {
     block,
-    type: String.fromCharCode(block[HEADER_FIELDS.type[0]]!),
+    type: String.fromCharCode(block[HEADER_FIELDS.type[0]]),
     magic: magic === USTAR_MAGIC ? 'ustar' : magic === GNU_MAGIC ? 'gnu' : 'v7',
     size: readNumber(block, HEADER_FIELDS.size, 'size'),
   };

@@ -16,10 +16,10 @@ export function readNumber(
   what: string,
 ): number | bigint {
   const [offset, length] = field;
-  if ((block[offset]! & 0x80) === 0) return readOctal(block, field, what);
-  let value = BigInt(block[offset]! & 0x7f);
+  if ((block[offset] & 0x80) === 0) return readOctal(block, field, what);
+  let value = BigInt(block[offset] & 0x7f);
   for (let at = offset + 1; at < offset + length; at++)
-    value = BigInt.asUintN(64, (value << 8n) | BigInt(block[at]!));
+    value = BigInt.asUintN(64, (value << 8n) | BigInt(block[at]));
   return value;
 }
 
@@ -35,13 +35,13 @@ export function readOctal(
   let start = offset;
   let end = offset;
   while (end < offset + length && block[end] !== 0) end += 1;
-  while (start < end && isSpace(block[start]!)) start += 1;
-  while (end > start && isSpace(block[end - 1]!)) end -= 1;
+  while (start < end && isSpace(block[start])) start += 1;
+  while (end > start && isSpace(block[end - 1])) end -= 1;
   if (start === end) return 0;
   if (block[start] === 0x2b) start += 1;
   let value = 0;
   for (let at = start; at < end; at++) {
-    const digit = block[at]! - 0x30;
+    const digit = block[at] - 0x30;
     if (digit < 0 || digit > 7) throw badNumber(what);
     value = value * 8 + digit;
   }

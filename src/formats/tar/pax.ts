@@ -96,7 +96,7 @@ function applyTime(records: PaxRecords, value: Uint8Array): void {
  */
 function readFraction(bytes: Uint8Array): number {
   if (decodeUtf8(bytes) === undefined) return 0;
-  if (bytes.length > 9 && (bytes[9]! & 0xc0) === 0x80) throw badPax('mtime fraction is not a number');
+  if (bytes.length > 9 && (bytes[9] & 0xc0) === 0x80) throw badPax('mtime fraction is not a number');
   const digits = decodeLatin1(bytes.subarray(0, 9)).padEnd(9, '0');
   return /^\+?[0-9]+$/.test(digits) ? Number(digits) : 0;
 }

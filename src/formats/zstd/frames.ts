@@ -122,12 +122,12 @@ export function createFrameWalker(): FrameWalker {
   }
 
   function onHeader(): void {
-    const descriptor = field[4]!;
+    const descriptor = field[4];
     if (DESCRIPTOR.reserved(descriptor)) throw fail('zstd/corrupt', 'reserved bit set in a frame header');
     const single = DESCRIPTOR.singleSegment(descriptor);
-    const dictionary = DICTIONARY_ID_BYTES[DESCRIPTOR.dictionaryFlag(descriptor)]!;
+    const dictionary = DICTIONARY_ID_BYTES[DESCRIPTOR.dictionaryFlag(descriptor)];
     const sizeFlag = DESCRIPTOR.contentSizeFlag(descriptor);
-    const contentSize = sizeFlag === 0 && single ? 1 : CONTENT_SIZE_BYTES[sizeFlag]!;
+    const contentSize = sizeFlag === 0 && single ? 1 : CONTENT_SIZE_BYTES[sizeFlag];
     const length = 5 + (single ? 0 : 1) + dictionary + contentSize;
     if (needed < length) {
       needed = length;
@@ -140,7 +140,7 @@ export function createFrameWalker(): FrameWalker {
       throw fail('zstd/dictionary', 'the frame needs a dictionary');
     }
     // In a single segment the content is its own window.
-    const window = single ? readSize(length - contentSize, contentSize) : windowSize(field[5]!);
+    const window = single ? readSize(length - contentSize, contentSize) : windowSize(field[5]);
     if (window > MAX_WINDOW) {
       throw fail('zstd/window', `the frame needs a window of ${window} bytes, more than ${MAX_WINDOW}`);
     }
@@ -155,7 +155,7 @@ export function createFrameWalker(): FrameWalker {
   }
 
   function onBlock(): void {
-    const header = field[0]! | (field[1]! << 8) | (field[2]! << 16);
+    const header = field[0] | (field[1] << 8) | (field[2] << 16);
     lastBlock = (header & 1) !== 0;
     const type = (header >> 1) & 3;
     const size = header >> 3;

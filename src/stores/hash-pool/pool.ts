@@ -44,7 +44,7 @@ function startPool(algorithms: readonly VerityAlgorithm[], threads: number): Has
   const setup = sharedMemory(algorithms, threads + SPARE_SLOTS);
   const slots = setup.buffers.map((buffer, index) => ({
     buffer: new Uint8Array(buffer),
-    hashes: hashesIn(setup.outputs[index]!, algorithms),
+    hashes: hashesIn(setup.outputs[index], algorithms),
     done: undefined,
     finished: false,
   })) as Slot[];
@@ -60,7 +60,7 @@ function startPool(algorithms: readonly VerityAlgorithm[], threads: number): Has
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: setup });
     worker.on('message', ({ slot }: HashReply) => {
       idle.push(worker);
-      slots[slot]!.finished = true;
+      slots[slot].finished = true;
       dispatch();
       deliver();
     });
@@ -75,9 +75,9 @@ function startPool(algorithms: readonly VerityAlgorithm[], threads: number): Has
   }
 
   function deliver(): void {
-    while (order.length > 0 && slots[order[0]!]!.finished) {
+    while (order.length > 0 && slots[order[0]].finished) {
       const index = order.shift()!;
-      const slot = slots[index]!;
+      const slot = slots[index];
       const { done } = slot;
       slot.done = undefined;
       slot.finished = false;
@@ -99,8 +99,11 @@ function startPool(algorithms: readonly VerityAlgorithm[], threads: number): Has
   }
 
   async function until(condition: () => boolean): Promise<void> {
-    while (failure === undefined && !condition()) await new Promise<void>((resolve) => wake.push(resolve));
-    if (failure !== undefined) throw failure;
+    for (;;) {
+      if (failure !== undefined) throw failure;
+      if (condition()) return;
+      await new Promise<void>((resolve) => wake.push(resolve));
+    }
   }
 
   return {
@@ -112,11 +115,11 @@ function startPool(algorithms: readonly VerityAlgorithm[], threads: number): Has
       const index = free.pop();
       if (index === undefined)
         throw new BootsealError('hash-pool/no-buffer', 'take() without waiting for ready()');
-      return slots[index]!.buffer;
+      return slots[index].buffer;
     },
     submit(buffer, blocks, done) {
       const slot = slots.findIndex((candidate) => candidate.buffer === buffer);
-      slots[slot]!.done = done;
+      slots[slot].done = done;
       order.push(slot);
       requests.push({ slot, blocks });
       dispatch();

@@ -11,7 +11,7 @@ const digests = outputs.map((output) => Buffer.from(output));
 parentPort?.on('message', ({ slot, blocks }: HashRequest) => {
   let offset = 0;
   for (const algorithm of algorithms) {
-    hashBlocks(algorithm, views[slot]!, blocks, digests[slot]!, offset);
+    hashBlocks(algorithm, views[slot], blocks, digests[slot], offset);
     offset += SLOT_BLOCKS * VERITY_DIGEST_SIZE[algorithm];
   }
   const reply: HashReply = { slot };

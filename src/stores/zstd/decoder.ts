@@ -32,7 +32,7 @@ async function* decodeWithZlib(
   try {
     for (let piece = await iterator.next(); piece.done !== true; piece = await iterator.next()) {
       const params = {
-        [(zlib.constants as unknown as Record<string, number>)['ZSTD_d_windowLogMax']!]: WINDOW_LOG_MAX,
+        [(zlib.constants as unknown as Record<string, number>)['ZSTD_d_windowLogMax']]: WINDOW_LOG_MAX,
       };
       const stream = create({ chunkSize: OUTPUT_CHUNK, params });
       yield* pump(stream, stream, oneFrame(piece.value, iterator));
