@@ -1,6 +1,6 @@
 /** The signatures that are kept with an image, wherever its transport keeps them. */
 import { concatBytes } from '../bytes/bytes.ts';
-import { BootsealError } from '../errors.ts';
+import { BootsealError, isBootsealError } from '../errors.ts';
 import {
   attachmentTag,
   MAX_SIGNATURES,
@@ -14,6 +14,7 @@ import type { Digest } from '../formats/oci/digest.ts';
 import { repositoryName } from '../formats/reference/docker-reference.ts';
 import type { RegistriesConfig } from '../formats/registries-d/config.ts';
 import { useSigstoreAttachments } from '../formats/registries-d/lookup.ts';
+import { goQuote } from '../formats/strict-json/go-quote.ts';
 import type { ImageSource } from '../stores/image.ts';
 
 export interface FoundSignatures {
@@ -41,7 +42,8 @@ export async function readSignatures(
   if (source.storedSignatures !== undefined) {
     const stored = await source.storedSignatures(digest);
     if (stored.length > MAX_SIGNATURES) throw tooMany(stored.length);
-    for (const bytes of stored) signatures.push(parseStoredSignature(bytes));
+    for (const [at, bytes] of stored.entries())
+      signatures.push(parseNamed(bytes, storedName(source, at + 1)));
     places.push({ place: 'files beside the manifest', result: counted(stored.length) });
   }
   if (source.attachment !== undefined && source.name.transport === 'docker') {
@@ -66,6 +68,22 @@ export async function readSignatures(
   if (places.length === 0)
     places.push({ place: `${source.name.transport}:`, result: 'cannot hold signatures' });
   return { signatures, places };
+}
+
+function parseNamed(bytes: Uint8Array, name: string): RawSignature {
+  try {
+    return parseStoredSignature(bytes);
+  } catch (error) {
+    if (!isBootsealError(error)) throw error;
+    throw new BootsealError(error.code, `parsing signature ${goQuote(name)}: ${error.message}`, {
+      where: name,
+    });
+  }
+}
+
+function storedName({ name }: ImageSource, number: number): string {
+  const file = `signature-${number}`;
+  return name.transport === 'dir' ? `${name.path}/${file}` : file;
 }
 
 /** Undefined where the repository has no such tag. */

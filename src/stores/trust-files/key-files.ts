@@ -17,6 +17,7 @@ export function keyFiles(folder: string = process.cwd()): KeyFiles {
         return await readSmallFile(path === '' ? '' : resolve(folder, path), {
           maxSize: MAX_KEY_FILE_SIZE,
           code: 'trust-files/key-unreadable',
+          shown: path,
         });
       } catch (error) {
         throw withDetails(error as BootsealError, {

@@ -6,6 +6,8 @@ import { BootsealError, type ErrorCode } from '../../errors.ts';
 export interface FileLimits {
   readonly maxSize: number;
   readonly code: ErrorCode;
+  /** The name in errors, where it is not the path. */
+  readonly shown?: string;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -18,7 +20,8 @@ const REASONS: Readonly<Record<string, string>> = {
 };
 
 /** Throws `code` with `open FILE: no such file or directory` and the like; exit 3. */
-export async function readSmallFile(path: string, { maxSize, code }: FileLimits): Promise<Uint8Array> {
+export async function readSmallFile(path: string, limits: FileLimits): Promise<Uint8Array> {
+  const { maxSize, code, shown = path } = limits;
   let action = 'open';
   try {
     // Not blocking: a named pipe must not hold up a verdict.
@@ -33,14 +36,14 @@ export async function readSmallFile(path: string, { maxSize, code }: FileLimits)
         parts.push(buffer.subarray(0, bytesRead));
         size += bytesRead;
         if (size > maxSize)
-          throw new BootsealError(code, `${path} exceeds ${maxSize} bytes`, { where: path });
+          throw new BootsealError(code, `${shown} exceeds ${maxSize} bytes`, { where: shown });
       }
     } finally {
       await file.close();
     }
   } catch (cause) {
     if (cause instanceof BootsealError) throw cause;
-    throw fileError(code, action, path, cause);
+    throw fileError(code, action, shown, cause);
   }
 }
 
