@@ -47,6 +47,8 @@ export interface ImageDestination {
   putInstance(manifest: ManifestBlob): Promise<void>;
   /** The manifest that the name will mean. Nothing is visible under the name before `commit`. */
   putTopManifest(manifest: ManifestBlob): Promise<void>;
+  /** The sigstore attachment manifest that is there now: read afresh at every call, to be extended. */
+  attachment?(digest: Digest): Promise<ManifestBlob | undefined>;
   /** Writes the sigstore attachment manifest (tag `sha256-HEX.sig`) of an image. */
   putAttachment?(digest: Digest, manifest: ManifestBlob): Promise<void>;
   /** Writes signatures that the transport keeps beside the image (`dir:`). */

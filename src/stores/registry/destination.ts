@@ -7,6 +7,7 @@ import type { TransportOptions } from '../transport-options.ts';
 import { hasBlob, mountBlob, putBlob } from './blob-upload.ts';
 import { openClient } from './client.ts';
 import { attachmentTag, putManifest } from './manifests.ts';
+import { getAttachment } from './attachment.ts';
 
 type DockerName = Extract<ImageName, { readonly transport: 'docker' }>;
 
@@ -36,6 +37,7 @@ export async function openRegistryDestination(
       top = manifest;
       return Promise.resolve();
     },
+    attachment: (image) => getAttachment(client, image),
     putAttachment: (image, manifest) => putManifest(client, attachmentTag(image), manifest),
     async commit() {
       if (top === undefined)

@@ -1,0 +1,108 @@
+/** Moving blobs from one store to another, several at a time. */
+import type { Descriptor } from '../formats/oci/descriptor.ts';
+import type { Digest } from '../formats/oci/digest.ts';
+import type { ImageDestination, ImageSource } from '../stores/image.ts';
+
+/** A part of the work that can be watched: the command line draws it, others leave it out. */
+export interface ProgressPort {
+  /** `total` in bytes. */
+  start(name: string, total: number): { advance(bytes: number): void; done(): void };
+}
+
+export interface BlobCounts {
+  copied: number;
+  /** Taken over within the registry, without passing through here. */
+  mounted: number;
+  /** There already. */
+  present: number;
+  /** Bytes that passed through here. */
+  bytes: number;
+}
+
+export interface CopyBlobsOptions {
+  readonly parallel: number;
+  readonly signal?: AbortSignal;
+  readonly progress?: ProgressPort;
+}
+
+/** Every blob once. The first failure stops the others and is thrown when they have stopped. */
+export async function copyBlobs(
+  source: ImageSource,
+  destination: ImageDestination,
+  blobs: Iterable<Descriptor>,
+  options: CopyBlobsOptions,
+): Promise<BlobCounts> {
+  const counts: BlobCounts = { copied: 0, mounted: 0, present: 0, bytes: 0 };
+  const queue = [...new Map<Digest, Descriptor>([...blobs].map((blob) => [blob.digest, blob])).values()];
+  const stop = new AbortController();
+  const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
+
+  async function worker(): Promise<void> {
+    for (let blob = queue.shift(); blob !== undefined; blob = queue.shift()) {
+      signal.throwIfAborted();
+      await copyBlob(source, destination, blob, counts, { ...options, signal });
+    }
+  }
+
+  const workers = Array.from({ length: Math.max(1, Math.min(options.parallel, queue.length)) }, worker);
+  let failure: { readonly error: unknown } | undefined;
+  for (const running of workers) {
+    // The cause is what failed first, not the stop that it brought to the others.
+    running.catch((error: unknown) => {
+      failure ??= { error };
+      stop.abort(error);
+    });
+  }
+  await Promise.allSettled(workers);
+  if (failure !== undefined) throw failure.error;
+  return counts;
+}
+
+async function copyBlob(
+  source: ImageSource,
+  destination: ImageDestination,
+  blob: Descriptor,
+  counts: BlobCounts,
+  options: CopyBlobsOptions,
+): Promise<void> {
+  if (await destination.hasBlob(blob)) {
+    counts.present += 1;
+    return;
+  }
+  const from = mountableFrom(source, destination);
+  if (from !== undefined && (await destination.mountBlob?.(blob, from)) === true) {
+    counts.mounted += 1;
+    return;
+  }
+  const read = { ...(options.signal && { signal: options.signal }) };
+  const bar = options.progress?.start(blob.digest.slice(0, 19), blob.size);
+  try {
+    await destination.putBlob(
+      blob,
+      counted(source.blob(blob, read), (bytes) => bar?.advance(bytes)),
+      read,
+    );
+  } finally {
+    bar?.done();
+  }
+  counts.copied += 1;
+  counts.bytes += blob.size;
+}
+
+/** Repository path on the same registry, when that is where the image comes from. */
+function mountableFrom(source: ImageSource, destination: ImageDestination): string | undefined {
+  const [from, to] = [source.name, destination.name];
+  if (from.transport !== 'docker' || to.transport !== 'docker') return undefined;
+  const sameRegistry = from.reference.domain === to.reference.domain;
+  return sameRegistry && from.reference.path !== to.reference.path ? from.reference.path : undefined;
+}
+
+async function* counted(
+  bytes: AsyncIterable<Uint8Array>,
+  count: (length: number) => void,
+): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const part of bytes) {
+    count(part.length);
+    yield part;
+  }
+}

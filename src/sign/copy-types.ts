@@ -1,0 +1,56 @@
+/** What a copy is asked, given and answers. */
+import type { SigstoreSignature } from '../formats/cosign/signature.ts';
+import type { Platform } from '../formats/oci/descriptor.ts';
+import type { Digest } from '../formats/oci/digest.ts';
+import type { ImageName } from '../formats/reference/image-name.ts';
+import type { RegistriesConfig } from '../formats/registries-d/config.ts';
+import type { Step } from '../steps.ts';
+import type { ImageSource } from '../stores/image.ts';
+import type { TransportOptions } from '../stores/open.ts';
+import type { PolicyVerdict } from '../trust/verdict.ts';
+import type { Admit } from '../verify/admit.ts';
+import type { BlobCounts, ProgressPort } from './copy-blobs.ts';
+
+export interface CopyRequest {
+  readonly from: ImageName;
+  readonly to: ImageName;
+  /** Of an index: the index and every instance. Else the instance for the platform becomes the image. */
+  readonly all?: boolean;
+  /** Default: this machine's. */
+  readonly platform?: Platform;
+  /** Leave behind the signatures that the source has. */
+  readonly removeSignatures?: boolean;
+  /** Blobs at a time, 4 by default. */
+  readonly parallel?: number;
+}
+
+/** Makes the signature of one manifest; the key and the identity are the caller's. */
+export type CopySigner = (digest: Digest) => SigstoreSignature;
+
+export interface CopyPorts {
+  /** The policy. Left out: every source is accepted (`--insecure-policy`). */
+  readonly admit?: Admit;
+  /** Says whether attachments are looked for in the source's registry. */
+  readonly registries?: RegistriesConfig;
+  readonly signers?: readonly CopySigner[];
+  readonly sourceTransport?: TransportOptions;
+  readonly destinationTransport?: TransportOptions;
+  /** An open source is used and left open. */
+  readonly source?: ImageSource;
+  readonly progress?: ProgressPort;
+  readonly signal?: AbortSignal;
+}
+
+export interface CopyResult {
+  /** What the destination's name now means. */
+  readonly digest: Digest;
+  readonly mediaType: string;
+  /** Images copied: one, or with `all` every instance. */
+  readonly images: readonly Digest[];
+  /** One for each image, where there was a policy. */
+  readonly verdicts: readonly PolicyVerdict[];
+  readonly blobs: Readonly<BlobCounts>;
+  /** Signatures that came along, and those made. */
+  readonly signatures: { readonly copied: number; readonly made: number };
+  readonly steps: readonly Step[];
+}
