@@ -8,6 +8,7 @@ import { MAX_CONFIG_SIZE, parseConfig, type ImageConfig } from '../formats/oci/c
 import type { Descriptor, Platform } from '../formats/oci/descriptor.ts';
 import { parseManifest, type ImageIndex, type ImageManifest } from '../formats/oci/manifest.ts';
 import { MEDIA_TYPES } from '../formats/oci/media-types.ts';
+import { chooseInstance, hostPlatform } from '../formats/oci/platform.ts';
 import { readAll, sizeMismatch } from './checked-blob.ts';
 import type { ImageSource, ManifestBlob } from './image.ts';
 
@@ -21,14 +22,6 @@ export interface LoadedImage {
   readonly configBytes: Uint8Array;
   /** Bottom first. */
   readonly layers: readonly LayerInput[];
-}
-
-/** Architectures as Go names them, by Node's names. */
-const ARCHITECTURES: Readonly<Record<string, string>> = { x64: 'amd64', ia32: '386', ppc64: 'ppc64le' };
-
-/** Linux on this machine's architecture, for which an index is searched unless the caller wants another. */
-export function hostPlatform(): Platform {
-  return { os: 'linux', architecture: ARCHITECTURES[process.arch] ?? process.arch };
 }
 
 /**
@@ -45,7 +38,7 @@ export async function loadImage(
   let instance = top;
   let manifest = parsed;
   if (parsed.kind === 'index') {
-    const chosen = chooseInstance(parsed, platform);
+    const chosen = instanceFor(parsed, platform);
     instance = await source.manifest(chosen.digest);
     if (instance.bytes.length !== chosen.size) throw sizeMismatch(chosen, String(instance.bytes.length));
     manifest = parseManifest(instance.bytes, chosen.mediaType);
@@ -78,17 +71,8 @@ export async function loadImage(
   return { top, instance, manifest, config, configBytes, layers };
 }
 
-/** The first entry that fits, as the tools of containers/image choose it; else one that names no platform. */
-function chooseInstance(index: ImageIndex, wanted: Platform): Descriptor {
-  const fits = ({ platform }: Descriptor): boolean =>
-    platform?.os === wanted.os &&
-    platform.architecture === wanted.architecture &&
-    (wanted.variant === undefined || platform.variant === wanted.variant);
-  const chosen =
-    index.manifests.find(fits) ??
-    index.manifests.find(
-      ({ platform, artifactType }) => platform === undefined && artifactType === undefined,
-    );
+function instanceFor(index: ImageIndex, wanted: Platform): Descriptor {
+  const chosen = chooseInstance(index, wanted);
   if (chosen !== undefined) return chosen;
   const offered = index.manifests.map(({ platform }) =>
     platform ? `${platform.os}/${platform.architecture}` : 'none',

@@ -30,17 +30,29 @@ export function formatPlatform({ os, architecture, variant }: Platform): string 
   return [os, architecture, ...(variant === undefined ? [] : [variant])].join('/');
 }
 
-/** The first instance that fits best; undefined where none does. Instances without a platform fit nothing. */
+/**
+ * The first instance that fits best, else the first that names no platform; undefined where none does. The same
+ * choice everywhere: what is verified is what is then used.
+ */
 export function chooseInstance(index: ImageIndex, wanted: Platform): Descriptor | undefined {
   const fitting = index.manifests.filter(({ platform }) => {
     return platform?.os === wanted.os && platform.architecture === wanted.architecture;
   });
-  const order = VARIANTS[wanted.architecture] ?? [];
-  const start = wanted.variant === undefined ? 0 : order.indexOf(wanted.variant);
-  const variants = start < 0 ? [wanted.variant] : order.slice(start);
-  for (const variant of [...(wanted.variant === undefined ? [undefined] : []), ...variants, undefined]) {
+  for (const variant of acceptableVariants(wanted)) {
     const found = fitting.find(({ platform }) => platform?.variant === variant);
     if (found !== undefined) return found;
   }
-  return wanted.variant === undefined ? fitting[0] : undefined;
+  const anyVariant = wanted.variant === undefined ? fitting[0] : undefined;
+  return (
+    anyVariant ??
+    index.manifests.find(({ platform, artifactType }) => platform === undefined && artifactType === undefined)
+  );
+}
+
+/** Best first; undefined stands for an instance that names no variant. */
+function acceptableVariants({ architecture, variant }: Platform): readonly (string | undefined)[] {
+  const order = VARIANTS[architecture] ?? [];
+  if (variant === undefined) return [undefined, ...order];
+  const start = order.indexOf(variant);
+  return start < 0 ? [variant] : [...order.slice(start), undefined];
 }
