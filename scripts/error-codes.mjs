@@ -1,0 +1,209 @@
+/**
+ * node scripts/error-codes.mjs           writes the tables of docs/errors.md from the sources
+ * node scripts/error-codes.mjs --check   exit 1 when a code is missing there, or no longer exists
+ *
+ * A code is a string literal `area/what`. What it means is the message beside it; the text about each area is written
+ * by hand, in this file.
+ */
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const document = `${root}docs/errors.md`;
+
+/** @type {Readonly<Record<string, string>>} */
+const AREAS = {
+  auth: 'Credentials: auth.json files and credential helpers.',
+  authenticode: 'Signatures of UEFI programs.',
+  authvar: 'Authenticated UEFI variables (`.auth` files).',
+  bytes: 'Bytes read beyond the end of what is there.',
+  composefs: 'What the layers would give as a file system, and rules that bootseal does not apply yet.',
+  certificate: 'Certificate files.',
+  copy: 'Copying an image.',
+  cosign: 'Keys, payloads and attachments in the format of cosign.',
+  der: 'Distinguished Encoding Rules, the bytes of certificates, keys and signatures.',
+  dir: 'Images in a `dir:` folder.',
+  'docker-archive': 'Images in a `docker-archive:` file.',
+  dump: 'The text form of a composefs tree.',
+  erofs: 'EROFS images.',
+  file: 'Files of this machine.',
+  fsverity: 'fs-verity digests.',
+  guid: 'Globally unique identifiers.',
+  gzip: 'gzip streams.',
+  'hash-pool': 'The threads that compute digests.',
+  hex: 'Hexadecimal text.',
+  host: 'This machine as a bootc host.',
+  image: 'What an image consists of.',
+  internal: 'A mistake in bootseal itself.',
+  json: 'JSON, read strictly: one meaning or none.',
+  kargs: 'Kernel arguments in `/usr/lib/bootc/kargs.d`.',
+  key: 'Key files.',
+  layer: 'What a layer says, while its files are stacked.',
+  oci: 'OCI image documents, layouts and archives.',
+  pe: 'Portable Executable files: kernels, stubs, boot loaders, UKIs.',
+  pem: 'PEM text.',
+  pkcs7: 'Signed data inside Authenticode signatures.',
+  policy: 'policy.json, see containers-policy.json(5).',
+  reference: 'Image names.',
+  'registries-d': 'registries.d, see containers-registries.d(5).',
+  registry: 'Talking to a registry.',
+  seal: 'Sealing an image, and checking a seal.',
+  sign: 'Signing an image.',
+  siglist: 'EFI signature lists.',
+  store: 'Reading and writing images, wherever they are.',
+  tar: 'tar archives, as layers are.',
+  trust: 'What a policy says about an image. These are verdicts.',
+  'trust-files': 'Keys and settings that a policy names.',
+  'trust-init': 'Writing the files that make a machine trust a repository.',
+  uki: 'Unified kernel images.',
+  usage: 'The command line itself.',
+  varstore: 'UEFI variable stores.',
+  verify: 'Verifying.',
+  x509: 'Certificates.',
+  zstd: 'zstd streams.',
+};
+
+/** Where the message is made of parts that no one place holds. */
+/** @type {Readonly<Record<string, string>>} */
+const MEANINGS = {
+  'certificate/unreadable': 'the certificate file cannot be read',
+  'cosign/bad-signature-file': 'a stored signature is not in the format of containers-signature(5)',
+  'hash-pool/thread': 'a digest thread ended unexpectedly',
+  'kargs/syntax': 'a file of kargs.d is not TOML, or has unknown keys',
+  'key/unreadable': 'the key file cannot be read',
+  'layer/bad-hardlink': 'a hard link to a path that is missing, or is no file',
+  'oci/bad-descriptor': 'a descriptor lacks a field, or holds one of the wrong kind',
+  'oci/no-such-image': 'the layout holds no image of that name',
+  'policy/unreadable': 'policy.json cannot be read',
+  'policy/unsupported-requirement':
+    'a requirement type or field that bootseal does not check yet, so refuses',
+  'registries-d/duplicate-key': 'a key appears twice',
+  'registries-d/too-large': 'a file of registries.d is unreasonably large',
+  'registries-d/unreadable': 'a file of registries.d cannot be read',
+  'registry/denied': 'the registry forbids it to these credentials (403)',
+  'registry/manifest-unknown': 'the registry has no such tag or digest',
+  'registry/name-unknown': 'the registry has no such repository',
+  'registry/not-found': 'the registry has nothing there (404)',
+  'registry/rate-limited': 'the registry wants fewer requests (429), still after waiting',
+  'registry/server-error': 'the registry failed (5xx), still after retries',
+  'registry/too-large': 'an answer longer than such an answer may be',
+  'registry/unauthorized': 'the registry wants credentials, or other ones (401)',
+  'registry/unsupported': 'the registry does not support what was asked for',
+  'siglist/truncated': 'a signature list ends early',
+  'tar/truncated': 'the archive ends early',
+  'trust/not-verified': 'the policy accepts the image unverified, and a verified one was asked for',
+  'trust/too-many-signatures': 'more signatures than are looked at for one image',
+  'usage/options': 'options or arguments that are unknown, missing or do not go together',
+};
+
+/** Literals that look like codes: media types, paths. */
+const NOT_CODES = new Set(['etc/containers', 'etc/selinux', 'nacl/secretbox']);
+const NOT_AREAS = new Set(['application', 'text', 'linux', 'usr', 'var', 'boot', 'run']);
+
+const LITERAL = /['`]([a-z0-9-]+)\/([a-z0-9]+(?:-[a-z0-9]+)*)['`]/g;
+/** Files that put the area before each of their codes themselves: `pe/${what}`. */
+const PREFIX = /BootsealError\(\s*`([a-z0-9-]+)\/\$\{/;
+const PREFIXED = /\b(?:fail|malformed)\(\s*'([a-z0-9-]+)'/g;
+const STRING = /'((?:\\.|[^'\\\n])*)'|"((?:\\.|[^"\\\n])*)"|`((?:\\.|[^`\\])*)`/g;
+/** How far from its code a message may stand. */
+const NEAR = 240;
+
+/** @returns {Map<string, string>} code and message, sorted by code */
+function codesOfSources() {
+  /** @type {Map<string, string>} */
+  const found = new Map();
+  /** @type {(code: string, message: string) => void} */
+  const add = (code, message) => void (found.get(code) || found.set(code, message));
+  const files = readdirSync(`${root}src`, { recursive: true, encoding: 'utf8' }).filter((file) =>
+    file.endsWith('.ts'),
+  );
+  const texts = new Map(files.sort().map((file) => [file, codeOf(file)]));
+  for (const [file, text] of texts) {
+    for (const match of text.matchAll(LITERAL)) {
+      const [whole, area, what] = match;
+      const code = `${area}/${what}`;
+      if (NOT_CODES.has(code) || NOT_AREAS.has(area)) continue;
+      add(code, messageAfter(text, match.index + whole.length));
+    }
+    const area = PREFIX.exec(text)?.[1];
+    if (area === undefined) continue;
+    const folder = dirname(file);
+    for (const [sibling, code] of texts) {
+      if (dirname(sibling) !== folder) continue;
+      for (const match of code.matchAll(PREFIXED)) {
+        add(`${area}/${match[1]}`, messageAfter(code, match.index + match[0].length));
+      }
+    }
+  }
+  // formats/policy-json reports what the JSON reader found under the name of the file that people know.
+  for (const [code, message] of found) if (code.startsWith('json/')) add(`policy/${code.slice(5)}`, message);
+  return new Map([...found].sort(([left], [right]) => (left < right ? -1 : 1)));
+}
+
+/** @param {string} file */
+function codeOf(file) {
+  const text = readFileSync(`${root}src/${file}`, 'utf8');
+  return text.replaceAll(/\/\*[\s\S]*?\*\/|^\s*(?:\/\/|import\b|export \* ).*$/gm, '');
+}
+
+/**
+ * The first string of several words behind a code, before the next code.
+ * @param {string} text
+ * @param {number} start
+ */
+function messageAfter(text, start) {
+  const near = text.slice(start, start + NEAR);
+  for (const [whole, single, double, template] of near.matchAll(STRING)) {
+    if (/^['`][a-z0-9-]+\/[a-z0-9-]+['`]$/.test(whole)) return '';
+    const words = single ?? double ?? template;
+    if (/\S \S/.test(words)) return words.replaceAll(/\$\{[^}]*\}+/g, '…');
+  }
+  return '';
+}
+
+/** @param {ReadonlyMap<string, string>} codes */
+function tables(codes) {
+  /** @type {string[]} */
+  const lines = [];
+  let last = '';
+  for (const [code, message] of codes) {
+    const area = code.slice(0, code.indexOf('/'));
+    if (area !== last) {
+      if (AREAS[area] === undefined) console.log(`AREAS of scripts/error-codes.mjs lacks ${area} (${code})`);
+      lines.push('', `## ${area}`, '', AREAS[area] ?? '', '', '| code | says |', '| --- | --- |');
+      last = area;
+    }
+    lines.push(
+      `| \`${code}\` | ${(MEANINGS[code] ?? message).replaceAll('|', '\\|').replaceAll('\\`', '`').replaceAll("\\'", "'")} |`,
+    );
+  }
+  return lines.join('\n').trim();
+}
+
+const INTRODUCTION = `# Errors
+
+Every error has a code, \`area/what\`. Codes are stable: scripts may match on them, in \`--json\` as \`error.code\` and as
+\`steps[].code\`. The words beside them are for people and may change; an ellipsis stands for what the error is about.
+
+Exit status: 1 when the verdict is no (something was refused, or has been tampered with), 2 for wrong usage, 3 when
+nothing could be decided (network, missing or unreadable file, unsupported). The same code can come with status 1 or 3,
+depending on whether the bytes had been vouched for.
+
+This file is written by \`node scripts/error-codes.mjs\`; \`npm test\` checks that no code is missing.
+`;
+
+const codes = codesOfSources();
+if (process.argv.includes('--check')) {
+  const documented = new Set(
+    [...readFileSync(document, 'utf8').matchAll(/^\| `([^`]+)`/gm)].map(([, code]) => code),
+  );
+  const missing = [...codes.keys()].filter((code) => !documented.has(code));
+  const gone = [...documented].filter((code) => !codes.has(code));
+  for (const code of missing) console.log(`docs/errors.md lacks ${code}`);
+  for (const code of gone) console.log(`docs/errors.md has ${code}, which no source does`);
+  if (missing.length + gone.length > 0) {
+    console.log('mend it: node scripts/error-codes.mjs');
+    process.exitCode = 1;
+  }
+} else writeFileSync(document, `${INTRODUCTION}\n${tables(codes)}\n`);
