@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import type { EnrolledKeys } from '../../src/formats/authvar/varstore.ts';
 import { bootsealOk } from '../support/run-cli.ts';
-import { SAMPLE_TAG, derOf, imageFile, kernelVersion, sampleLayout, sampleName } from '../support/sample.ts';
+import { SAMPLE_TAG, imageFile, kernelVersion, sampleLayout, sampleName } from '../support/sample.ts';
 import { bootWithSecureBoot, type BootResult, type EspFiles } from '../support/vm.ts';
 
 const BOOTLOADER = 'usr/lib/systemd/boot/efi/systemd-bootx64.efi';
@@ -30,16 +30,16 @@ before(async () => {
   folder = await mkdtemp(join(tmpdir(), 'bootseal-boot-'));
   const keyFolder = join(folder, 'keys');
   await bootsealOk(['key', 'generate', 'secureboot', keyFolder]);
-  const certificate = (name: string) => derOf(join(keyFolder, `${name}.pem`));
+  const certificate = (name: string) => readFile(join(keyFolder, `${name}.cer`));
   keys = {
     owner: (await readFile(join(keyFolder, 'GUID.txt'), 'utf8')).trim(),
-    PK: certificate('PK'),
-    KEK: [certificate('KEK')],
-    db: [certificate('db')],
+    PK: await certificate('PK'),
+    KEK: [await certificate('KEK')],
+    db: [await certificate('db')],
   };
   const sealed = join(folder, 'sealed');
   const images = ['--from', sampleName(), '--to', `oci:${sealed}:latest`];
-  const pair = ['--key', join(keyFolder, 'db.key'), '--cert', join(keyFolder, 'db.pem')];
+  const pair = ['--key', join(keyFolder, 'db.key'), '--cert', join(keyFolder, 'db.crt')];
   await bootsealOk(['seal', ...images, ...pair, '--additional-kargs', 'bootseal.test=poweroff']);
   version = kernelVersion(sampleLayout(), SAMPLE_TAG);
   bootloader = imageFile(sealed, 'latest', BOOTLOADER);

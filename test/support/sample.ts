@@ -1,6 +1,6 @@
 /** The sample image of `scripts/sample-image.mjs`, made once per checkout. */
 import { spawnSync } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { findInTar, readImage } from './layout.ts';
 import { projectRoot } from './project.ts';
@@ -55,10 +55,4 @@ function tryFind(tar: Uint8Array, path: string): { start: number; size: number }
   } catch {
     return undefined;
   }
-}
-
-/** Certificates of `KEY.pem` files, in DER. */
-export function derOf(path: string): Uint8Array {
-  const body = readFileSync(path, 'latin1').replaceAll(/-----[^-]+-----|\s/g, '');
-  return Buffer.from(body, 'base64');
 }

@@ -14,10 +14,21 @@ import { downloadPackages, kernelPackage } from './packages.mjs';
 /** Documentation and packaging helpers that a running system never reads. */
 const LEFT_OUT = /^usr\/share\/(doc|man|lintian|initramfs-tools|bug)(\/|$)/;
 
-/** @returns {Promise<Sample>} */
-export async function buildSample() {
-  const names = ['base-files', 'busybox-static', 'systemd-boot-efi', kernelPackage()];
+/** @typedef {{ base: File[], busybox: File[], boot: File[], kernel: File[], kernelName: string }} Parts */
+
+/** @returns {Promise<Parts>} */
+export async function debianParts() {
+  const kernelName = kernelPackage();
+  const names = ['base-files', 'busybox-static', 'systemd-boot-efi', kernelName];
   const [base, busybox, boot, kernel] = await Promise.all(downloadPackages(names).map(packageFiles));
+  return { base, busybox, boot, kernel, kernelName };
+}
+
+/**
+ * @param {Parts} parts
+ * @returns {Sample}
+ */
+export function buildSample({ base, busybox, boot, kernel, kernelName }) {
   // Whatever the packages do not date gets the time of their newest file.
   const seconds = [base, busybox, boot, kernel]
     .flat()
@@ -27,7 +38,7 @@ export async function buildSample() {
   const layers = [
     { comment: 'base: base-files, busybox-static', files: baseLayer(base, busybox, seconds) },
     {
-      comment: `kernel: ${names[3]}`,
+      comment: `kernel: ${kernelName}`,
       files: kernelLayer(kernel, content(busybox, 'usr/bin/busybox'), seconds),
     },
     { comment: 'boot: systemd-boot-efi, kernel arguments', files: bootLayer(boot, seconds) },
@@ -41,7 +52,7 @@ export async function buildSample() {
       'containers.bootc': '1',
       'ostree.bootable': 'true',
       'org.opencontainers.image.title': 'bootseal sample',
-      'org.opencontainers.image.version': names[3].replace('linux-image-', ''),
+      'org.opencontainers.image.version': kernelName.replace('linux-image-', ''),
     },
     layers: layers.map(({ comment, files }, at) => {
       const inOrder = ordered(files, seconds, below);
@@ -116,6 +127,7 @@ function kernelLayer(kernel, busybox, seconds) {
  * @returns {[name: string, data: Uint8Array][]}
  */
 function moduleIndexes(modules, version) {
+  if (modules.length === 0) return [];
   const root = mkdtempSync(join(tmpdir(), 'bootseal-modules-'));
   try {
     const home = join(root, 'lib', 'modules', version);
