@@ -19,6 +19,44 @@ export type Group = 'Keys and trust' | 'Sign and copy' | 'Verify' | 'Seal' | 'Ho
 
 export const commands: readonly CommandEntry[] = [
   {
+    path: ['key', 'generate', 'sigstore'],
+    summary: 'make a key pair for signing images, as skopeo and cosign use it',
+    examples: ['bootseal key generate sigstore --output-prefix acme'],
+    group: 'Keys and trust',
+    load: () => import('./commands/key-generate-sigstore.ts'),
+  },
+  {
+    path: ['sign'],
+    summary: 'sign an image in its registry',
+    examples: [
+      'bootseal sign --sign-by-sigstore-private-key acme.private quay.io/acme/os:10',
+      'bootseal sign --all --sign-by-sigstore-private-key acme.private --sign-passphrase-file pass quay.io/acme/os:10',
+    ],
+    group: 'Sign and copy',
+    load: () => import('./commands/sign.ts'),
+  },
+  {
+    path: ['verify'],
+    summary: 'judge an image by policy.json and print the digest that was judged',
+    examples: [
+      'bootseal verify quay.io/acme/os:10',
+      'bootseal verify --policy policy.json --registries.d registries.d --require-signed quay.io/acme/os:10',
+    ],
+    group: 'Verify',
+    load: () => import('./commands/verify.ts'),
+  },
+  {
+    path: ['digest'],
+    summary: 'print the composefs digest of an image',
+    examples: [
+      'bootseal digest docker://quay.io/acme/os:10',
+      'bootseal digest --epoch all oci:build',
+      'bootseal digest --dump os.dump oci:build:latest',
+    ],
+    group: 'Seal',
+    load: () => import('./commands/digest.ts'),
+  },
+  {
     path: ['completion'],
     summary: 'print a completion script for bash, zsh or fish',
     examples: [

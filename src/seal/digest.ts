@@ -1,5 +1,5 @@
 /** The job behind `bootseal digest`: the composefs digest of an image, by the rules of one release or of several. */
-import { dumpTree } from '../composefs/dump.ts';
+import { dumpBytes } from '../composefs/dump.ts';
 import { digestOfTree, transformForEpoch, type Epoch } from '../composefs/epochs.ts';
 import { treeFromLayers, type LayerPorts } from '../composefs/from-layers.ts';
 import { countPaths, type Tree } from '../composefs/tree.ts';
@@ -42,7 +42,8 @@ export interface DigestResult {
   readonly image: Digest;
   readonly digests: readonly EpochDigest[];
   readonly paths: number;
-  readonly dump?: readonly string[];
+  /** Dump text, in pieces. */
+  readonly dump?: readonly Uint8Array[];
 }
 
 /**
@@ -74,7 +75,7 @@ export async function digestImage(request: DigestRequest, ports: DigestPorts): P
     digests,
     paths: countPaths(tree),
     ...(request.dump === true &&
-      first && { dump: dumpTree(transformForEpoch(tree, first), first.algorithm) }),
+      first && { dump: dumpBytes(transformForEpoch(tree, first), first.algorithm) }),
   };
 }
 
