@@ -57,6 +57,23 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/digest.ts'),
   },
   {
+    path: ['copy'],
+    summary: 'copy an image between stores, unchanged, with its signatures',
+    examples: [
+      'bootseal copy docker://quay.io/acme/os:10 oci:build:10 --remove-signatures',
+      'bootseal copy --sign-by-sigstore-private-key acme.key oci:build:10 docker://quay.io/acme/os:10',
+    ],
+    group: 'Sign and copy',
+    load: () => import('./commands/copy.ts'),
+  },
+  {
+    path: ['inspect'],
+    summary: 'show what an image is, without its layers',
+    examples: ['bootseal inspect docker://quay.io/acme/os:10', 'bootseal inspect --raw oci:build:10'],
+    group: 'Sign and copy',
+    load: () => import('./commands/inspect.ts'),
+  },
+  {
     path: ['completion'],
     summary: 'print a completion script for bash, zsh or fish',
     examples: [

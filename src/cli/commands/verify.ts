@@ -1,0 +1,102 @@
+/** `bootseal verify IMAGE`: is the image what the policy wants? */
+import type { Platform } from '../../formats/oci/descriptor.ts';
+import { defineCommand, imageArgument, text, type Command, type Outcome } from '../command.ts';
+import type { CliContext } from '../context.ts';
+import { platformFlag } from '../platform-flag.ts';
+import { transportFlags, transportOptions, type TransportFlags } from '../transport-flags.ts';
+
+export interface VerifyFlags extends TransportFlags {
+  readonly policy?: string;
+  readonly 'registries.d'?: string;
+  readonly requireSigned: boolean;
+  readonly all: boolean;
+  readonly platform?: Platform;
+}
+
+export const command: Command = defineCommand<VerifyFlags, [image: string]>({
+  description:
+    'Judges the image by policy.json and registries.d, as podman and skopeo do when they copy it, and prints the ' +
+    'digest that was judged. Of an index the instance for the platform decides. Exit status: 0 accepted, 1 refused, ' +
+    '3 could not decide (policy or image unreadable, a requirement that is not supported yet).',
+  flags: {
+    policy: {
+      kind: 'parsed',
+      parse: text,
+      optional: true,
+      placeholder: 'FILE',
+      brief: 'policy.json to use instead of the system’s',
+    },
+    'registries.d': {
+      kind: 'parsed',
+      parse: text,
+      optional: true,
+      placeholder: 'DIR',
+      brief: 'registries.d to use instead of the system’s',
+    },
+    requireSigned: {
+      kind: 'boolean',
+      default: false,
+      withNegated: false,
+      brief: 'refuse where the policy asks for no signature',
+    },
+    all: { kind: 'boolean', default: false, withNegated: false, brief: 'judge every instance of an index' },
+    platform: platformFlag,
+    ...transportFlags,
+  },
+  args: [imageArgument('IMAGE')],
+  run: verifyPolicy,
+});
+
+async function verifyPolicy(context: CliContext, flags: VerifyFlags, image: string): Promise<Outcome> {
+  const [{ verifyImage }, { parseImageName, formatImageName }, { verdictDetails }, { refusal }] =
+    await Promise.all([
+      import('../../verify/verify.ts'),
+      import('../../formats/reference/image-name.ts'),
+      import('../../verify/steps.ts'),
+      import('../../verify/admit.ts'),
+    ]);
+  const name = parseImageName(image);
+  const result = await verifyImage(
+    {
+      image: name,
+      all: flags.all,
+      requireSigned: flags.requireSigned,
+      ...(flags.policy !== undefined && { policyFile: flags.policy }),
+      ...(flags['registries.d'] !== undefined && { registriesDirectory: flags['registries.d'] }),
+      ...(flags.platform && { platform: flags.platform }),
+    },
+    { transport: transportOptions(flags, context), env: context.env },
+  );
+  // Not judged at all is not the same as refused.
+  if (result.reasonCode === 'policy/unsupported-requirement') throw refusal(result.verdict);
+  for (const scope of result.verdict.scopesTried) context.detail(`looked up ${scope}`);
+  const subject = formatImageName(name).replace(/^docker:\/\//, '');
+  const [signature, ...further] = result.steps;
+  const decisive = result.judged.find(({ verdict }) => verdict === result.verdict);
+  const word = result.allowed ? (result.verified ? 'accepted' : 'accepted, unverified') : 'refused';
+  return {
+    ok: result.allowed,
+    verdict: {
+      word,
+      subject,
+      ...(result.message !== undefined && { reason: result.message }),
+      facts: decisive === undefined ? [] : verdictDetails(decisive),
+      ...(signature?.hint !== undefined && { hint: signature.hint }),
+    },
+    steps: further,
+    json: {
+      image: formatImageName(name),
+      allowed: result.allowed,
+      verified: result.verified,
+      pinnedDigest: result.pinnedDigest,
+      ...(result.reasonCode !== undefined && { reasonCode: result.reasonCode }),
+      ...(result.message !== undefined && { message: result.message }),
+      judged: result.judged.map(({ role, platform, verdict, lookedIn }) => ({
+        role,
+        platform,
+        verdict,
+        lookedIn,
+      })),
+    },
+  };
+}
