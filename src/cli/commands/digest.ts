@@ -37,7 +37,7 @@ export const command: Command = defineCommand<Flags, [image: string]>({
     const { openHashPool } = await import('../../stores/hash-pool/pool.ts');
     const { zstdDecoder } = await import('../../stores/zstd/decoder.ts');
     const { digestJson, digestTable } = await import('../render/digests.ts');
-    const source = await openSource(parseImageName(imageText), transportOptions(flags, context.signal));
+    const source = await openSource(parseImageName(imageText), transportOptions(flags, context));
     try {
       const onProgress = await layerProgress(context);
       const result = await digestImage(
