@@ -1,0 +1,27 @@
+/** Signing while copying: the key, and the name that will be signed. Both are settled before a blob is read. */
+import { BootsealError } from '../errors.ts';
+import { formatImageName, type ImageName } from '../formats/reference/image-name.ts';
+import type { CopySigner } from './copy-types.ts';
+import { loadPrivateKey, type AskPassphrase, type PrivateKeyRequest } from './private-key-file.ts';
+import { parseSignIdentity, signManifest } from './sign-manifest.ts';
+
+/** `identity` as `--sign-identity` gives it; else the destination's own name. Throws `sign/no-name`, `sign/bare-identity`, `key/…`, `cosign/…`. */
+export async function copySigner(
+  to: ImageName,
+  key: PrivateKeyRequest,
+  identity: string | undefined,
+  ask: AskPassphrase,
+): Promise<CopySigner> {
+  const name = identity === undefined ? ownName(to) : parseSignIdentity(identity);
+  const loaded = await loadPrivateKey(key, ask);
+  return (digest) => signManifest(digest, name, loaded);
+}
+
+function ownName(to: ImageName): ReturnType<typeof parseSignIdentity> {
+  if (to.transport === 'docker') return to.reference;
+  throw new BootsealError(
+    'sign/no-name',
+    `Cannot determine canonical Docker reference for destination ${formatImageName(to)}`,
+    { exit: 2, hint: 'say which name to sign: --sign-identity HOST/PATH:TAG' },
+  );
+}
