@@ -15,7 +15,8 @@ export interface CommandEntry {
 }
 
 /** Headings of `bootseal --help`, in their order. */
-export type Group = 'Keys and trust' | 'Sign and copy' | 'Verify' | 'Seal' | 'Host' | 'Help';
+export const GROUPS = ['Keys and trust', 'Sign and copy', 'Verify', 'Seal', 'Host', 'Help'] as const;
+export type Group = (typeof GROUPS)[number];
 
 export const commands: readonly CommandEntry[] = [
   {

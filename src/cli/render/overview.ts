@@ -1,5 +1,5 @@
 /** `bootseal --help`, `bootseal key --help`, and what is said about words that name no command. */
-import type { CommandEntry } from '../commands.ts';
+import { GROUPS, type CommandEntry } from '../commands.ts';
 
 const HELP_WORDS: ReadonlySet<string> = new Set(['--help', '-h', 'help']);
 
@@ -38,11 +38,11 @@ function overview(commands: readonly CommandEntry[], prefix: readonly string[]):
   const parts = [
     prefix.length === 0 ? INTRODUCTION : `Usage: bootseal ${prefix.join(' ')} COMMAND [OPTIONS]\n`,
   ];
-  for (const group of new Set(commands.map((entry) => entry.group))) {
+  for (const group of GROUPS) {
     const lines = commands
       .filter((entry) => entry.group === group)
       .map((entry) => `  ${entry.path.join(' ').padEnd(width)}${entry.summary}\n`);
-    parts.push(`${group}:\n${lines.join('')}`);
+    if (lines.length > 0) parts.push(`${group}:\n${lines.join('')}`);
   }
   parts.push(
     prefix.length === 0
