@@ -75,6 +75,44 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/inspect.ts'),
   },
   {
+    path: ['key', 'generate', 'secureboot'],
+    summary: 'make the keys of Secure Boot: PK, KEK and db',
+    examples: ['bootseal key generate secureboot --output-dir keys --name "Acme"'],
+    group: 'Keys and trust',
+    load: () => import('./commands/key-generate-secureboot.ts'),
+  },
+  {
+    path: ['uki', 'build'],
+    summary: 'put a UKI, an addon or a profile together, as ukify does',
+    examples: [
+      'bootseal uki build --stub linuxx64.efi.stub --linux vmlinuz --initrd initramfs.img --os-release @os-release --cmdline "quiet" --output acme.efi',
+      'bootseal uki build --stub addonx64.efi.stub --cmdline debug --output debug.addon.efi',
+    ],
+    group: 'Seal',
+    load: () => import('./commands/uki-build.ts'),
+  },
+  {
+    path: ['uki', 'sign'],
+    summary: 'sign a UKI, an addon or systemd-boot for Secure Boot',
+    examples: ['bootseal uki sign --key db.key --cert db.crt --output acme.efi acme.unsigned.efi'],
+    group: 'Seal',
+    load: () => import('./commands/uki-sign.ts'),
+  },
+  {
+    path: ['uki', 'verify'],
+    summary: 'would firmware with these certificates start it?',
+    examples: ['bootseal uki verify --cert db.crt acme.efi'],
+    group: 'Verify',
+    load: () => import('./commands/uki-verify.ts'),
+  },
+  {
+    path: ['uki', 'inspect'],
+    summary: 'show the sections of a UKI',
+    examples: ['bootseal uki inspect acme.efi', 'bootseal uki inspect --json acme.efi'],
+    group: 'Seal',
+    load: () => import('./commands/uki-inspect.ts'),
+  },
+  {
     path: ['completion'],
     summary: 'print a completion script for bash, zsh or fish',
     examples: [
