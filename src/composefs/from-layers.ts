@@ -12,25 +12,15 @@ import type { TarReader } from '../formats/tar/reader.ts';
 import { unzstd } from '../formats/zstd/reader.ts';
 import { createLayerApplier, noUsage } from './apply-layer.ts';
 import { createContentHasher } from './content-hasher.ts';
-import { inlineHashPool } from './inline-hash-pool.ts';
+import { inlineHashPool } from '../formats/fsverity/inline-hash-pool.ts';
 import { DEFAULT_LIMITS, type LayerLimits } from './limits.ts';
+import type { LayerInput } from '../stores/image.ts';
 import type { HashPool, LayerPorts } from './ports.ts';
 import { neededByTransform } from './transform.ts';
 import { cloneTree, emptyTree, type Tree } from './tree.ts';
 
+export type { LayerInput } from '../stores/image.ts';
 export type { LayerPorts } from './ports.ts';
-
-/** A layer as its manifest and configuration describe it, and where its bytes come from. */
-export interface LayerInput {
-  readonly mediaType: string;
-  readonly digest: Digest;
-  /** Digest of the decoded bytes, from the image configuration. */
-  readonly diffId: Digest;
-  /** Bytes of the blob. */
-  readonly size: number;
-  /** The blob. Whoever gives it checks `digest` and `size` by the end of the iteration. May be called again. */
-  open(signal?: AbortSignal): AsyncIterable<Uint8Array>;
-}
 
 export interface FromLayersOptions {
   readonly algorithms: readonly VerityAlgorithm[];

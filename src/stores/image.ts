@@ -58,3 +58,15 @@ export interface ImageDestination {
   /** Removes whatever this destination wrote and nothing refers to. Safe after any failure, and after commit. */
   abort(): Promise<void>;
 }
+
+/** A layer as its manifest and configuration describe it, and where its bytes come from. */
+export interface LayerInput {
+  readonly mediaType: string;
+  readonly digest: Digest;
+  /** Digest of the decoded bytes, from the image configuration. */
+  readonly diffId: Digest;
+  /** Bytes of the blob. */
+  readonly size: number;
+  /** The blob. Whoever gives it checks `digest` and `size` by the end of the iteration. May be called again. */
+  open(signal?: AbortSignal): AsyncIterable<Uint8Array>;
+}

@@ -2,7 +2,6 @@
  * From an open store to one image: the instance for a platform, its configuration, and its layers ready to be
  * read. Each document is parsed only after its digest has been checked.
  */
-import type { LayerInput } from '../composefs/from-layers.ts';
 import { BootsealError } from '../errors.ts';
 import { MAX_CONFIG_SIZE, parseConfig, type ImageConfig } from '../formats/oci/config.ts';
 import type { Descriptor, Platform } from '../formats/oci/descriptor.ts';
@@ -10,7 +9,7 @@ import { parseManifest, type ImageIndex, type ImageManifest } from '../formats/o
 import { MEDIA_TYPES } from '../formats/oci/media-types.ts';
 import { chooseInstance, hostPlatform } from '../formats/oci/platform.ts';
 import { readAll, sizeMismatch } from './checked-blob.ts';
-import type { ImageSource, ManifestBlob } from './image.ts';
+import type { ImageSource, LayerInput, ManifestBlob } from './image.ts';
 
 export interface LoadedImage {
   /** What the name means: an index, or the image itself. */

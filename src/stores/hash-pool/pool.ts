@@ -4,8 +4,8 @@
  */
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
-import { inlineHashPool } from '../../composefs/inline-hash-pool.ts';
-import type { BlockHashes, HashPool } from '../../composefs/ports.ts';
+import { inlineHashPool } from '../../formats/fsverity/inline-hash-pool.ts';
+import type { BlockHashes, HashPool } from '../../formats/fsverity/ports.ts';
 import { BootsealError } from '../../errors.ts';
 import { VERITY_BLOCK, VERITY_DIGEST_SIZE, type VerityAlgorithm } from '../../formats/fsverity/format.ts';
 import { SLOT_BLOCKS, type HashReply, type HashRequest, type WorkerSetup } from './messages.ts';

@@ -1,6 +1,6 @@
 /** A hash pool without threads: for small images, where starting a thread takes longer than hashing. */
-import { blockViews, hashBlocks } from '../formats/fsverity/digest.ts';
-import { VERITY_BLOCK, VERITY_DIGEST_SIZE, type VerityAlgorithm } from '../formats/fsverity/format.ts';
+import { blockViews, hashBlocks } from './digest.ts';
+import { VERITY_BLOCK, VERITY_DIGEST_SIZE, type VerityAlgorithm } from './format.ts';
 import type { HashPool } from './ports.ts';
 
 const BLOCKS = 64;
