@@ -57,7 +57,7 @@ export async function runCommand(entry: CommandEntry, argv: readonly string[]): 
     },
   );
   const stream = { write: (text: string): void => void usage.push(text.trimEnd()) };
-  await run(application, argv, { process: { stdout: stream, stderr: stream, env: {} } });
+  await run(application, splitOddValues(argv), { process: { stdout: stream, stderr: stream, env: {} } });
   signals.dispose();
   return out.finish(
     printEnding(ending ?? { error: usageErrorOf(entry, usage) }, flags, signals.received(), out),
@@ -119,6 +119,15 @@ function stricliParameters(command: Command): never {
     aliases: { q: 'quiet', v: 'verbose', ...command.aliases },
     positional: { kind: 'tuple', parameters: command.args },
   } as unknown as never;
+}
+
+/** The scanner takes `--name=value` apart only when the value is one line and not empty; others go as two words. */
+function splitOddValues(argv: readonly string[]): string[] {
+  const end = argv.indexOf('--');
+  return argv.flatMap((word, index) => {
+    const match = end >= 0 && index >= end ? null : /^(--[a-zA-Z][\w.-]*)=(|.*\n.*)$/s.exec(word);
+    return match === null ? [word] : [match[1], match[2]];
+  });
 }
 
 function asksForHelp(argv: readonly string[]): boolean {

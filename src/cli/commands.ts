@@ -27,6 +27,16 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/key-generate-sigstore.ts'),
   },
   {
+    path: ['trust', 'init'],
+    summary: 'write policy.json, registries.d and the public key for a repository',
+    examples: [
+      'bootseal trust init --repository quay.io/acme/os --key acme.pub --output rootfs',
+      'bootseal trust init --repository quay.io/acme/os --key acme.pub --from oci:os:base --to oci:os:trusted',
+    ],
+    group: 'Keys and trust',
+    load: () => import('./commands/trust-init.ts'),
+  },
+  {
     path: ['sign'],
     summary: 'sign an image in its registry',
     examples: [
@@ -77,7 +87,7 @@ export const commands: readonly CommandEntry[] = [
   {
     path: ['key', 'generate', 'secureboot'],
     summary: 'make the keys of Secure Boot: PK, KEK and db',
-    examples: ['bootseal key generate secureboot --output-dir keys --name "Acme"'],
+    examples: ['bootseal key generate secureboot keys --name "Acme"'],
     group: 'Keys and trust',
     load: () => import('./commands/key-generate-secureboot.ts'),
   },

@@ -1,9 +1,10 @@
 /** Linux kernels as files: what version they are, and the form that UEFI can load. */
 import { gunzipSync } from 'node:zlib';
-import * as zlib from 'node:zlib';
-import { decodeUtf8 } from '../bytes/bytes.ts';
+import { concatBytes, decodeUtf8 } from '../bytes/bytes.ts';
 import { BootsealError } from '../errors.ts';
 import { readPe } from '../formats/pe/reader.ts';
+import type { ZstdDecoder } from '../formats/zstd/ports.ts';
+import { unzstd } from '../formats/zstd/reader.ts';
 
 /** Unpacked kernels are below 100 MiB; the limit stops decompression bombs. */
 const MAX_KERNEL_BYTES = 512 * 1024 * 1024;
@@ -44,16 +45,17 @@ function unameOfBanner(kernel: Uint8Array): string | undefined {
  * The kernel as it goes into `.linux`. PE files stay as they are; others are unpacked when compressed (gzip, zstd,
  * or a zboot wrapper with one of them), because firmware loads neither.
  */
-export function loadableKernel(kernel: Uint8Array): Uint8Array {
+export async function loadableKernel(kernel: Uint8Array, zstd: ZstdDecoder): Promise<Uint8Array> {
   if (isPe(kernel)) return kernel;
   if (kernel[0] === 0x4d && kernel[1] === 0x5a) {
     if (Buffer.from(kernel.subarray(4, 8)).toString('latin1') !== 'zimg') {
       throw new BootsealError('uki/bad-kernel', 'the kernel starts like a PE file but is none');
     }
-    return unpackZboot(kernel);
+    const { payload, packing } = readZboot(kernel);
+    return unpack(payload, packing, zstd);
   }
   const packing = packingOf(kernel);
-  return packing === undefined ? kernel : unpack(kernel, packing);
+  return packing === undefined ? kernel : unpack(kernel, packing, zstd);
 }
 
 type Packing = 'gzip' | 'zstd' | 'lz4' | 'lzma' | 'xz' | 'bzip2' | 'lzo';
@@ -75,33 +77,45 @@ function packingOf(bytes: Uint8Array): Packing | undefined {
 }
 
 /** zboot (drivers/firmware/efi/libstub/zboot-header.S): u32 offset at 8, u32 size at 12, the packing's name at 24. */
-function unpackZboot(kernel: Uint8Array): Uint8Array {
+function readZboot(kernel: Uint8Array): { payload: Uint8Array; packing: Packing } {
   const view = new DataView(kernel.buffer, kernel.byteOffset, kernel.length);
   if (kernel.length < 32) throw new BootsealError('uki/bad-kernel', 'the zboot header is cut off');
   const offset = view.getUint32(8, true);
   const size = view.getUint32(12, true);
-  if (offset + size > kernel.length)
+  if (offset + size > kernel.length) {
     throw new BootsealError('uki/bad-kernel', 'the zboot payload is cut off', { offset: 8 });
+  }
   const name = Buffer.from(kernel.subarray(24, 32)).toString('latin1').split('\0', 1)[0];
-  const packing = name === 'gzip' || name === 'zstd' ? name : undefined;
-  if (packing === undefined) throw unsupported(JSON.stringify(name));
-  return unpack(kernel.subarray(offset, offset + size), packing);
+  if (name !== 'gzip' && name !== 'zstd') throw unsupported(JSON.stringify(name));
+  return { payload: kernel.subarray(offset, offset + size), packing: name };
 }
 
-function unpack(bytes: Uint8Array, packing: Packing): Uint8Array {
-  const options = { maxOutputLength: MAX_KERNEL_BYTES };
+async function unpack(bytes: Uint8Array, packing: Packing, zstd: ZstdDecoder): Promise<Uint8Array> {
   try {
-    if (packing === 'gzip') return gunzipSync(bytes, options);
-    if (packing === 'zstd' && 'zstdDecompressSync' in zlib) {
-      const decompress = zlib.zstdDecompressSync as (input: Uint8Array, limits: typeof options) => Uint8Array;
-      return decompress(bytes, options);
-    }
+    if (packing === 'gzip') return gunzipSync(bytes, { maxOutputLength: MAX_KERNEL_BYTES });
+    if (packing === 'zstd') return await unpackZstd(bytes, zstd);
   } catch (error) {
     throw new BootsealError('uki/bad-kernel', `the kernel is ${packing} data that cannot be unpacked`, {
       cause: error,
     });
   }
   throw unsupported(packing);
+}
+
+async function unpackZstd(bytes: Uint8Array, zstd: ZstdDecoder): Promise<Uint8Array> {
+  const pieces: Uint8Array[] = [];
+  let size = 0;
+  for await (const piece of unzstd(once(bytes), zstd)) {
+    size += piece.length;
+    if (size > MAX_KERNEL_BYTES)
+      throw new BootsealError('uki/bad-kernel', 'the kernel unpacks to more than 512 MiB');
+    pieces.push(piece);
+  }
+  return concatBytes(pieces);
+}
+
+async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
+  yield bytes;
 }
 
 function unsupported(packing: string): BootsealError {

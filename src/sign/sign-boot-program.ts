@@ -1,0 +1,71 @@
+/** Job `uki sign`: signs a boot program for Secure Boot, checks the signature as firmware would, and writes it. */
+import { partsLength, type Parts } from '../bytes/rope.ts';
+import { BootsealError } from '../errors.ts';
+import { signPe, type Signer } from '../formats/authenticode/sign.ts';
+import { verifyPe } from '../formats/authenticode/verify.ts';
+import { isTestCertificate } from '../formats/x509/test-keys.ts';
+import { parseCertificate } from '../formats/x509/certificate.ts';
+import { writeFileAtomic } from '../stores/atomic-write.ts';
+import { readBootFile } from '../stores/boot-file.ts';
+import { describeProgram } from '../uki/program.ts';
+
+export interface SignBootProgramRequest {
+  readonly input: string;
+  readonly output: string;
+  readonly signer: Signer;
+  /** DER, the signer's own first. */
+  readonly certificates: readonly Uint8Array[];
+  readonly signingTime?: Date;
+  /** Also signs programs that are not known to verify what they start. */
+  readonly anyProgram?: boolean;
+}
+
+export interface SignedBootProgram {
+  readonly output: string;
+  readonly size: number;
+  /** Subject of the certificate; untrusted text. */
+  readonly signedBy: string;
+  readonly authenticodeSha256: string;
+  /** How many signatures the file has now. */
+  readonly signatures: number;
+  /** True when the certificate says that it is for tests. */
+  readonly testKey: boolean;
+}
+
+/** Errors are those of signPe, `sign/not-a-boot-program`, `sign/signature-unusable` and `file/…`. */
+export async function signBootProgram(request: SignBootProgramRequest): Promise<SignedBootProgram> {
+  const input = await readBootFile(request.input);
+  if (request.anyProgram !== true && describeProgram(input) === undefined) {
+    // A signature on a program that starts anything opens the machine to anything (CVE-2024-7344).
+    throw new BootsealError(
+      'sign/not-a-boot-program',
+      `${request.input} is no UKI, addon, systemd-boot or stub: nothing says that it verifies what it starts`,
+      { hint: 'sign it with --any-program if you know that it does', exit: 2 },
+    );
+  }
+  const signed = await signPe([input], request);
+  return writeSigned(request, signed);
+}
+
+/** Verifies with the signer's own certificate before anything is written. */
+export async function writeSigned(
+  request: Pick<SignBootProgramRequest, 'output' | 'certificates'>,
+  signed: Parts,
+): Promise<SignedBootProgram> {
+  const [certificate] = request.certificates;
+  const verdict = verifyPe(signed, { anchors: certificate === undefined ? [] : [certificate] });
+  const own = verdict.signatures.findLast(({ accepted }) => accepted);
+  if (own === undefined || verdict.authenticodeSha256 === undefined) {
+    const reasons = verdict.reasons.map(({ message }) => message).join('; ');
+    throw new BootsealError('sign/signature-unusable', `firmware would refuse this signature: ${reasons}`);
+  }
+  await writeFileAtomic(request.output, signed);
+  return {
+    output: request.output,
+    size: partsLength(signed),
+    signedBy: own.subject ?? '',
+    authenticodeSha256: verdict.authenticodeSha256,
+    signatures: verdict.signatures.length,
+    testKey: certificate !== undefined && isTestCertificate(parseCertificate(certificate)),
+  };
+}
