@@ -7,7 +7,7 @@ import { BootsealError } from '../errors.ts';
 import { signPe, type Signer } from '../formats/authenticode/sign.ts';
 import type { EfiArchitecture } from '../formats/pe/format.ts';
 import { readPe } from '../formats/pe/reader.ts';
-import { writeSigned } from '../sign/sign-boot-program.ts';
+import { writeSigned } from './sign-boot-program.ts';
 import { writeFileAtomic } from '../stores/atomic-write.ts';
 import { readBootFile } from '../stores/boot-file.ts';
 import { fileError } from '../stores/trust-files/read-file.ts';

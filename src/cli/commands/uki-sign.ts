@@ -63,7 +63,7 @@ export const command: Command = defineCommand<Flags, [file: string]>({
   aliases: { o: 'output' },
   args: [{ parse: text, placeholder: 'FILE', brief: 'PE file to sign' }],
   async run(context, flags, file) {
-    const { signBootProgram } = await import('../../sign/sign-boot-program.ts');
+    const { signBootProgram } = await import('../../seal/sign-boot-program.ts');
     const key = await readSecureBootKey(context, flags);
     const result = await signBootProgram({
       ...key,
