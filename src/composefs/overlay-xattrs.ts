@@ -26,8 +26,12 @@ export function escapeName(name: string): string {
  */
 export function contentXattrs(node: TreeNode, algorithm: VerityAlgorithm): ErofsXattr[] {
   if (node.kind !== 'regular' || node.content.kind !== 'external') return [];
-  const digest = node.content.digests[algorithm];
-  if (digest === undefined) return [{ name: `${OVERLAY}metacopy`, value: EMPTY }];
+  const { digests, payload } = node.content;
+  const digest = digests[algorithm];
+  if (digest === undefined) {
+    const redirect = { name: `${OVERLAY}redirect`, value: encodeLatin1(`/${payload ?? ''}`) };
+    return [{ name: `${OVERLAY}metacopy`, value: EMPTY }, ...(payload === undefined ? [] : [redirect])];
+  }
   // struct ovl_metacopy: version, length, flags, hash id, digest.
   const header = Uint8Array.of(0, 4 + digest.length, 0, VERITY_HASH_ID[algorithm]);
   return [

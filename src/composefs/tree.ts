@@ -34,6 +34,8 @@ export type RegularContent =
       readonly size: number;
       /** fs-verity digests of the content. Filled in while a layer is read; complete once it has been. */
       readonly digests: VerityDigests;
+      /** Path of the object, from a dump that names it without a digest. */
+      readonly payload?: string;
       /** The content itself, where the reader of the layers asked for it. */
       readonly captured?: Uint8Array;
     };
