@@ -123,6 +123,27 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/uki-inspect.ts'),
   },
   {
+    path: ['host', 'switch'],
+    summary: 'deploy another image on a host, if the policy accepts it',
+    examples: ['bootseal host switch --root /var/lib/os docker://quay.io/acme/os:10'],
+    group: 'Host',
+    load: () => import('./commands/host/switch.ts'),
+  },
+  {
+    path: ['host', 'upgrade'],
+    summary: 'deploy what the name of the deployed image means now, if the policy accepts it',
+    examples: ['bootseal host upgrade --root /var/lib/os', 'bootseal host upgrade --root /var/lib/os --check'],
+    group: 'Host',
+    load: () => import('./commands/host/upgrade.ts'),
+  },
+  {
+    path: ['host', 'status'],
+    summary: 'show what is deployed, and whether a signature stands for it',
+    examples: ['bootseal host status --root /var/lib/os'],
+    group: 'Host',
+    load: () => import('./commands/host/status.ts'),
+  },
+  {
     path: ['completion'],
     summary: 'print a completion script for bash, zsh or fish',
     examples: [

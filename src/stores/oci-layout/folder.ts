@@ -9,7 +9,7 @@ import { blobPath, INDEX_FILE, LAYOUT_DOCUMENT, LAYOUT_FILE } from '../../format
 import { systemCode, writeFileAtomic, type ByteParts } from '../atomic-write.ts';
 import { checkedBlob, readAll, tooLarge } from '../checked-blob.ts';
 import { folderFiles } from './files.ts';
-import { withLock } from './lock.ts';
+import { withLock } from '../file-lock.ts';
 
 export interface LayoutFolder {
   /** True once anything was written. */

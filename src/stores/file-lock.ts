@@ -1,8 +1,8 @@
 /** One writer of an index at a time. The lock is a file with the process id, so that a killed owner's can be taken. */
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm, unlink } from 'node:fs/promises';
-import { BootsealError } from '../../errors.ts';
-import { systemCode } from '../atomic-write.ts';
+import { BootsealError } from '../errors.ts';
+import { systemCode } from './atomic-write.ts';
 
 /** Milliseconds. An index is written in far less. */
 const PATIENCE = 30_000;
