@@ -229,7 +229,7 @@ function fileOf(image: EditableImage, path: string): Uint8Array {
 }
 
 /** The image with other content of one file, in the topmost layer that has it; the entry's header fits again. */
-function changeFile(
+export function changeFile(
   image: EditableImage,
   path: string,
   change: (content: Uint8Array) => Uint8Array,

@@ -7,7 +7,7 @@ import { once } from 'node:events';
 import { createTarReader } from '../../../dist/formats/tar/reader.js';
 import { TAR_END, encodeTarHeader, tarPadding } from '../../../dist/formats/tar/writer.js';
 
-/** @typedef {import('../../../dist/formats/tar/format.js').TarEntry & { readonly data?: Uint8Array }} File */
+/** @typedef {import('../../../src/formats/tar/format.ts').TarEntry & { readonly data?: Uint8Array }} File */
 
 /**
  * The files of a Debian package: dpkg-deb takes the archive apart, our own reader the tar inside.
