@@ -56,6 +56,7 @@ export async function appendAttachment(
       await putBytes(destination, layerOfSignature(signature), signature.payload);
     await putBytes(destination, built.configDescriptor, built.config);
     // 3. Unless it changed meanwhile, write.
+    const started = performance.now();
     const again = await reader.attachment?.(image);
     if (sameManifest(before?.bytes, again?.bytes)) {
       const manifest: ManifestBlob = {
@@ -64,7 +65,9 @@ export async function appendAttachment(
         mediaType: MEDIA_TYPES.ociManifest,
       };
       await destination.putAttachment(image, manifest);
-      // 4. Somebody may have written after we looked: then one of us must do it again.
+      // 4. Somebody who looked before we wrote may write after us, and take ours away without knowing. That happens
+      // within the time of such a round: look again some rounds later.
+      await pause(Math.max(MIN_SETTLE, 4 * (performance.now() - started)), options.signal);
       const after = await reader.attachment?.(image);
       if (
         after !== undefined &&
@@ -73,7 +76,8 @@ export async function appendAttachment(
         return after.digest;
       }
     }
-    await pause(attempt, options.signal);
+    // Longer each time, and not the same for two who met.
+    await pause(Math.random() * 100 * 2 ** (attempt - 1), options.signal);
   }
   throw new BootsealError('sign/conflict', `others keep writing ${where}; the signature may be missing`, {
     hint: 'sign again: a signature that is already there is not added twice',
@@ -99,10 +103,12 @@ function containsAll(present: readonly Descriptor[], wanted: readonly Descriptor
   return wanted.every((layer) => present.some((other) => sameLayer(layer, other)));
 }
 
-/** Longer each time, and not the same for two who met: 0–100 ms, 0–200 ms, … */
-function pause(attempt: number, signal: AbortSignal | undefined): Promise<void> {
+/** Milliseconds. */
+const MIN_SETTLE = 100;
+
+function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {
-    const timer = setTimeout(resolve, Math.random() * 100 * 2 ** (attempt - 1));
+    const timer = setTimeout(resolve, milliseconds);
     signal?.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
   });
 }
