@@ -3,7 +3,7 @@
  * `sha256-HEX.sig` is read, extended and written, then read again, and the round is repeated when somebody else wrote
  * in between, so that no signature is lost, theirs or ours.
  */
-import { BootsealError } from '../errors.ts';
+import { BootsealError, isBootsealError } from '../errors.ts';
 import {
   attachmentTag,
   buildAttachment,
@@ -64,7 +64,7 @@ export async function appendAttachment(
         digest: built.digest,
         mediaType: MEDIA_TYPES.ociManifest,
       };
-      await destination.putAttachment(image, manifest);
+      if (!(await putIfTaken(destination, image, manifest, attempt < attempts))) continue;
       // 4. Somebody who looked before we wrote may write after us, and take ours away without knowing. That happens
       // within the time of such a round: look again some rounds later.
       await pause(Math.max(MIN_SETTLE, 4 * (performance.now() - started)), options.signal);
@@ -82,6 +82,22 @@ export async function appendAttachment(
   throw new BootsealError('sign/conflict', `others keep writing ${where}; the signature may be missing`, {
     hint: 'sign again: a signature that is already there is not added twice',
   });
+}
+
+/** False where the registry refused the manifest, as it does when it has lost a blob that it said it had. */
+async function putIfTaken(
+  destination: ImageDestination,
+  image: Digest,
+  manifest: ManifestBlob,
+  mayFail: boolean,
+): Promise<boolean> {
+  try {
+    await destination.putAttachment?.(image, manifest);
+    return true;
+  } catch (error) {
+    if (mayFail && isBootsealError(error) && error.code === 'registry/unexpected-status') return false;
+    throw error;
+  }
 }
 
 async function putBytes(
