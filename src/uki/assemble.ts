@@ -44,6 +44,12 @@ export function assembleUki(request: UkiRequest): Parts {
   const { linux, profile } = request.sections;
   const kernel = linux === undefined ? undefined : readKernelHeaders(linux);
   const before = orderSections(request.sections);
+  if (before.length === 0) {
+    throw new BootsealError('uki/empty', 'there is nothing to put behind the stub', {
+      hint: 'give --linux for a UKI, or --cmdline and the like for an addon',
+      exit: 2,
+    });
+  }
   const joining = (request.profiles ?? []).length > 0;
   const ownProfile = profile ?? (joining ? encodeUtf8(DEFAULT_PROFILE) : undefined);
   const profileSection = ownProfile === undefined ? [] : [{ name: '.profile', data: [ownProfile] }];
@@ -70,11 +76,26 @@ function sbatSection(stub: Stub, request: UkiRequest, kernel: PeImage | undefine
     if (ofKernel !== undefined) texts.push({ name: 'of the kernel', text: ofKernel });
   }
   const own = sbat ?? [linux === undefined ? DEFAULT_ADDON_SBAT : DEFAULT_UKI_SBAT];
-  texts.push(...own.map((text) => ({ name: 'given', text })));
-  return mergeSbat(
-    texts.map(({ text }) => text),
-    (index) => request.warn?.(`the SBAT ${texts[index].name} does not start with "sbat," and is left out`),
-  );
+  const merge = (given: readonly string[]) => {
+    const all = [...texts, ...given.map((text) => ({ name: 'given', text }))];
+    return mergeSbat(
+      all.map(({ text }) => text),
+      (index) => request.warn?.(`the SBAT ${all[index].name} does not start with "sbat," and is left out`),
+    );
+  };
+  const merged = merge(own);
+  if (sbat !== undefined || merged.length <= memoryRoom(stub.pe, '.sbat')) return merged;
+  // ukify writes our line all the same, over the section that follows in memory.
+  request.warn?.('the stub has no room for the SBAT line of a UKI: its own lines only');
+  return merge([]);
+}
+
+/** Bytes from where a section is loaded to the next one. */
+function memoryRoom(pe: PeImage, name: string): number {
+  const start = pe.sections.find((section) => section.name === name)?.virtualAddress;
+  if (start === undefined) return Number.POSITIVE_INFINITY;
+  const next = pe.sections.map(({ virtualAddress }) => virtualAddress).filter((address) => address > start);
+  return Math.min(...next) - start;
 }
 
 /** Headers of the kernel when it is a PE file; other kernels have no `.sbat` and no flags to heed. */

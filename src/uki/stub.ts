@@ -12,7 +12,7 @@ import {
   roundUp,
   SECTION,
 } from '../formats/pe/format.ts';
-import { alignmentsAreSane, checkLayout, readPe, type PeImage } from '../formats/pe/reader.ts';
+import { alignmentsAreSane, checkLayout, contentSize, readPe, type PeImage } from '../formats/pe/reader.ts';
 
 /** The stub of systemd is 130 KiB; one with a splash or an embedded key is still below 16 MiB. */
 const MAX_STUB_BYTES = 64 * 1024 * 1024;
@@ -54,13 +54,14 @@ function checkStub(pe: PeImage): void {
   if (!alignmentsAreSane(pe)) throw bad('an alignment is no power of two');
   if (pe.securityEntryOffset === undefined)
     throw bad('fewer than five data directories: it could not be signed');
-  let previous = 0;
+  // Addresses need not be aligned: the stubs of systemd 252, with a SectionAlignment of 0x200, put .sdmagic at
+  // 0x19100. What counts is that no section is loaded over another.
+  let end = 0;
   for (const section of pe.sections) {
-    if (section.virtualAddress % pe.sectionAlignment !== 0) {
-      throw bad(`section ${JSON.stringify(section.name)} has an unaligned address`);
+    if (section.virtualAddress < end) {
+      throw bad(`section ${JSON.stringify(section.name)} lies below or over the one before it in memory`);
     }
-    if (section.virtualAddress < previous) throw bad('the sections are not in the order of their addresses');
-    previous = section.virtualAddress;
+    end = section.virtualAddress + contentSize(section);
   }
   const entry = pe.addressOfEntryPoint;
   const inside = pe.sections.some(
