@@ -64,16 +64,13 @@ export async function appendAttachment(
         digest: built.digest,
         mediaType: MEDIA_TYPES.ociManifest,
       };
-      if (!(await putIfTaken(destination, image, manifest, attempt < attempts))) continue;
-      // 4. Somebody who looked before we wrote may write after us, and take ours away without knowing. That happens
-      // within the time of such a round: look again some rounds later.
-      await pause(Math.max(MIN_SETTLE, 4 * (performance.now() - started)), options.signal);
-      const after = await reader.attachment?.(image);
-      if (
-        after !== undefined &&
-        containsAll(parseAttachment(after.bytes, after.mediaType, where), built.layers)
-      ) {
-        return after.digest;
+      if (await putIfTaken(destination, image, manifest, attempt < attempts)) {
+        // 4. Somebody who looked before we wrote may write after us, and take ours away without knowing. That
+        // happens within the time of such a round: look again some rounds later.
+        await pause(Math.max(MIN_SETTLE, 4 * (performance.now() - started)), options.signal);
+        const after = await reader.attachment?.(image);
+        const kept = after === undefined ? [] : parseAttachment(after.bytes, after.mediaType, where);
+        if (after !== undefined && containsAll(kept, built.layers)) return after.digest;
       }
     }
     // Longer each time, and not the same for two who met.
