@@ -68,5 +68,7 @@ export async function readAll(
 }
 
 export function tooLarge(what: string, limit: number): BootsealError {
-  return new BootsealError('store/too-large', `${what} exceeded maximum allowed size of ${limit} bytes`);
+  return new BootsealError('store/too-large', `${what} exceeded maximum allowed size of ${limit} bytes`, {
+    hint: 'no real image needs that much; the store is damaged or hostile',
+  });
 }

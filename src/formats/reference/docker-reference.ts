@@ -57,7 +57,7 @@ export function parseDockerReference(text: string): DockerReference {
       { exit: 2 },
     );
   }
-  if (!isDomain(domain)) throw bad(text, `${JSON.stringify(domain)} is not a host`);
+  if (!isDomain(domain)) throw bad(text, `${JSON.stringify(withoutSecrets(domain))} is not a host`);
   if (!isRepositoryPath(path)) throw bad(text, `${JSON.stringify(path)} is not a repository`);
   if (tag !== undefined && !isTag(tag)) throw bad(text, `${JSON.stringify(tag)} is not a tag`);
   if (domain.length + 1 + path.length > MAX_NAME_LENGTH) {
@@ -132,10 +132,15 @@ function suffix(reference: DockerReference): string {
 function bad(text: string, why: string, hint?: string): BootsealError {
   return new BootsealError(
     'reference/malformed',
-    `invalid reference format ${JSON.stringify(text)}: ${why}`,
+    `invalid reference format ${JSON.stringify(withoutSecrets(text))}: ${why}`,
     {
       hint: hint ?? 'write HOST[:PORT]/PATH[:TAG] or HOST[:PORT]/PATH@sha256:HEX',
       exit: 2,
     },
   );
+}
+
+/** Someone may have typed `user:password@host/…`: an error is no place for that. A digest has no slash after its `@`. */
+export function withoutSecrets(text: string): string {
+  return text.replace(/(^|\/\/)[^/@]*@(?!(?:sha256|sha384|sha512):[0-9a-f]*$)/, '$1…@');
 }

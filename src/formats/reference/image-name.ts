@@ -4,6 +4,7 @@
  */
 import { BootsealError } from '../../errors.ts';
 import {
+  withoutSecrets,
   formatReference,
   parseDockerReference,
   withDefaultTag,
@@ -62,7 +63,7 @@ export function parseImageName(text: string): ImageName {
       if (FOREIGN_TRANSPORTS.includes(prefix) || rest.startsWith('//')) {
         throw bad(
           'reference/bad-transport',
-          `Invalid image name ${JSON.stringify(text)}, unknown transport ${JSON.stringify(prefix)}`,
+          `Invalid image name ${JSON.stringify(withoutSecrets(text))}, unknown transport ${JSON.stringify(prefix)}`,
         );
       }
       return dockerName(text);
