@@ -15,7 +15,7 @@ import { zstdDecoder } from '../stores/zstd/decoder.ts';
 import { assembleUki } from '../uki/assemble.ts';
 import { normaliseCmdline } from '../uki/cmdline.ts';
 import { encodeFirmware } from '../uki/firmware.ts';
-import { loadableKernel, unameOf } from '../uki/kernel.ts';
+import { isProgram, loadableKernel, unameOf } from '../uki/kernel.ts';
 import { readProfileFile } from '../uki/profiles.ts';
 import type { NamedSection, UkiSections } from '../uki/sections.ts';
 import { checkSplash } from '../uki/splash.ts';
@@ -60,9 +60,7 @@ export async function buildUkiFile(request: UkiFileRequest): Promise<UkiFile> {
   const stub = await readBootFile(request.stub);
   const { architecture } = request;
   if (architecture !== undefined && readPe(stub).architecture !== architecture) {
-    throw new BootsealError('uki/wrong-architecture', `${request.stub} is not a stub for ${architecture}`, {
-      exit: 2,
-    });
+    request.warn?.(`${request.stub} is not a stub for ${architecture}`);
   }
   const sections = await readSections(request);
   const profiles = [];
@@ -121,6 +119,11 @@ async function readKernel(request: UkiFileRequest): Promise<Uint8Array | undefin
 function detectUname(linux: Uint8Array | undefined, request: UkiFileRequest): Uint8Array | undefined {
   if (linux === undefined) return undefined;
   const found = unameOf(linux);
+  if (!isProgram(linux)) {
+    throw new BootsealError('uki/unknown-kernel', `${request.linux} is no kernel of a known format`, {
+      hint: 'if it is meant to be one, give --uname',
+    });
+  }
   if (found === undefined) request.warn?.('the version of the kernel is not known: there will be no .uname');
   return found === undefined ? undefined : encodeUtf8(found);
 }

@@ -128,6 +128,11 @@ function unsupported(packing: string): BootsealError {
   );
 }
 
+/** True for a PE or an ELF file: a kernel, though perhaps one that does not say its version. */
+export function isProgram(bytes: Uint8Array): boolean {
+  return isPe(bytes) || Buffer.from(bytes.subarray(0, 4)).toString('latin1') === '\x7fELF';
+}
+
 function isPe(bytes: Uint8Array): boolean {
   try {
     readPe(bytes);

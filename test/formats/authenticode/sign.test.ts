@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { gatherParts } from '../../../src/bytes/rope.ts';
 import { signPe } from '../../../src/formats/authenticode/sign.ts';
 import { readCertificateTable } from '../../../src/formats/authenticode/table.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { COFF, DOS_PE_OFFSET, OPTIONAL, SECTION } from '../../../src/formats/pe/format.ts';
 import { checkLayout, readPe } from '../../../src/formats/pe/reader.ts';
 import { computeCheckSum } from '../../../src/formats/pe/writer.ts';

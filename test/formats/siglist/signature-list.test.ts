@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { formatGuid, parseGuid } from '../../../src/bytes/guid.ts';
 import { authenticodeDigest } from '../../../src/formats/authenticode/digest.ts';
 import { readPe } from '../../../src/formats/pe/reader.ts';
