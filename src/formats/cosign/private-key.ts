@@ -33,15 +33,7 @@ export interface SigstorePrivateKey {
 
 /** Throws `cosign/bad-private-key` for the file and `cosign/wrong-passphrase` for the passphrase. Neither quotes any secret. */
 export function decryptPrivateKey(file: Uint8Array, passphrase: Uint8Array): SigstorePrivateKey {
-  const block = findPemBlock(file);
-  if (block === undefined) throw bad('invalid pem block', 'the private key file is not PEM');
-  if (!LABELS.includes(block.label)) {
-    throw bad(
-      `unsupported pem type: ${goQuote(block.label).slice(1, -1)}`,
-      'make an encrypted key: bootseal key generate sigstore --output-prefix NAME',
-    );
-  }
-  const box = parseBox(block.bytes);
+  const box = parsePrivateKeyBox(file);
   const key = deriveKey(passphrase, box.salt, box.cost);
   let der: Uint8Array;
   try {
@@ -84,14 +76,28 @@ export function encryptPrivateKey(
   return encodePem(WRITTEN_LABEL, encodeUtf8(JSON.stringify(document)));
 }
 
-interface Box {
+export interface PrivateKeyBox {
+  /** scrypt N. */
   readonly cost: number;
   readonly salt: Uint8Array;
   readonly nonce: Uint8Array;
   readonly ciphertext: Uint8Array;
 }
 
-function parseBox(bytes: Uint8Array): Box {
+/** The file up to the encrypted box, which only the passphrase opens. Throws `cosign/bad-private-key`. */
+export function parsePrivateKeyBox(file: Uint8Array): PrivateKeyBox {
+  const block = findPemBlock(file);
+  if (block === undefined) throw bad('invalid pem block', 'the private key file is not PEM');
+  if (!LABELS.includes(block.label)) {
+    throw bad(
+      `unsupported pem type: ${goQuote(block.label).slice(1, -1)}`,
+      'make an encrypted key: bootseal key generate sigstore --output-prefix NAME',
+    );
+  }
+  return parseBox(block.bytes);
+}
+
+function parseBox(bytes: Uint8Array): PrivateKeyBox {
   try {
     const top = exactMembers(parseStrictJson(bytes, { maxSize: MAX_KEY_FILE_SIZE, maxDepth: 8 }), [
       'kdf',

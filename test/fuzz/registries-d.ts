@@ -1,0 +1,20 @@
+/** A file of registries.d, from its bytes to sections. */
+import { parseRegistriesFile } from '../../src/formats/registries-d/reader.ts';
+import { mergeRegistriesFiles, useSigstoreAttachments } from '../../src/formats/registries-d/lookup.ts';
+import { policyCases } from '../support/policy-vectors.ts';
+import type { FuzzTarget } from './harness.ts';
+
+const reference = { domain: 'quay.io', path: 'org/app', tag: 'v1' };
+
+export const target: FuzzTarget = {
+  name: 'registries-d',
+  seeds() {
+    const texts = policyCases().flatMap(({ files = {} }) =>
+      Object.entries(files).flatMap(([name, text]) => (name.startsWith('registries.d/') ? text : [])),
+    );
+    return [...new Set(texts)].sort((a, b) => a.length - b.length).map((text) => Buffer.from(text));
+  },
+  run(bytes) {
+    useSigstoreAttachments(mergeRegistriesFiles([parseRegistriesFile(bytes, 'a.yaml')]), reference);
+  },
+};
