@@ -94,7 +94,8 @@ async function openTemporary(temporary: string, path: string, mode = 0o644): Pro
   }
 }
 
-function asFileError(error: unknown, path: string): unknown {
+/** A BootsealError for what the system said about writing `path`; anything else as it is. */
+export function asFileError(error: unknown, path: string): unknown {
   const code = systemCode(error);
   if (code === undefined) return error;
   if (code === 'EEXIST') {

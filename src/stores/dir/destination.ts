@@ -9,7 +9,7 @@ import { BootsealError } from '../../errors.ts';
 import { encodeUtf8 } from '../../bytes/bytes.ts';
 import { digestOf, digestParts, type Digest } from '../../formats/oci/digest.ts';
 import type { ImageName } from '../../formats/reference/image-name.ts';
-import { syncFolder, systemCode, temporaryName, writeFileAtomic } from '../atomic-write.ts';
+import { asFileError, syncFolder, systemCode, temporaryName, writeFileAtomic } from '../atomic-write.ts';
 import { checkedBlob, digestMismatch } from '../checked-blob.ts';
 import type { ImageDestination, ManifestBlob } from '../image.ts';
 import { noManifest } from '../oci-layout/destination.ts';
@@ -28,7 +28,7 @@ type DirName = Extract<ImageName, { readonly transport: 'dir' }>;
 /** Throws `dir/bad-folder` when the folder holds something else than a `dir:` image. */
 export async function openDirDestination(name: DirName): Promise<ImageDestination> {
   const target = resolve(name.path);
-  const hadImage = await checkTarget(target);
+  await checkTarget(target);
   const making = temporaryName(target);
   const written = new Set<Digest>();
   let top: ManifestBlob | undefined;
@@ -66,27 +66,27 @@ export async function openDirDestination(name: DirName): Promise<ImageDestinatio
     async commit() {
       if (top === undefined) throw noManifest();
       await put(VERSION_NAME, [encodeUtf8(VERSION_TEXT)]);
-      await swap(making, target, hadImage);
+      await swap(making, target);
     },
     abort: () => rm(making, { recursive: true, force: true }),
   };
 }
 
-/** True when there is an image already. A folder that holds anything else is refused. */
-async function checkTarget(target: string): Promise<boolean> {
+/** A folder that holds anything but a `dir:` image is refused. */
+async function checkTarget(target: string): Promise<void> {
   let names: string[];
   try {
     names = await readdir(target);
   } catch (error) {
     const code = systemCode(error);
-    if (code === 'ENOENT') return false;
+    if (code === 'ENOENT') return;
     throw new BootsealError('file/cannot-write', `cannot write ${target}: ${code ?? String(error)}`, {
       cause: error,
     });
   }
   const stranger = names.find((name) => !isOwnName(name));
-  if (names.length === 0) return false;
-  if (stranger === undefined && names.includes(MANIFEST_NAME)) return true;
+  if (names.length === 0) return;
+  if (stranger === undefined && names.includes(MANIFEST_NAME)) return;
   throw new BootsealError('dir/bad-folder', `${target} is not empty and holds no dir: image`, {
     hint:
       stranger === undefined
@@ -109,22 +109,36 @@ async function makeFolder(making: string, target: string): Promise<void> {
   }
 }
 
-/** Two renames where there was an image: a kill between them leaves the old one beside, under a `.tmp` name. */
-async function swap(making: string, target: string, hadImage: boolean): Promise<void> {
+/** Each round is lost only to another writer who finished meanwhile. */
+const MAX_SWAPS = 10;
+
+/**
+ * One rename, or two where there is an image already: a kill between them leaves the old one beside, under a `.tmp`
+ * name. Another writer may put its image there meanwhile; the last one stays.
+ */
+async function swap(making: string, target: string): Promise<void> {
   await syncFolder(making);
-  if (!hadImage) {
-    // An empty folder is replaced by the same call.
-    await rename(making, target);
-    return syncFolder(dirname(target));
+  for (let attempt = 1; attempt <= MAX_SWAPS; attempt += 1) {
+    if (await moved(making, target)) return syncFolder(dirname(target));
+    const old = temporaryName(target);
+    if (!(await moved(target, old))) continue;
+    const done = await moved(making, target);
+    // Not done: the old image goes back, unless another writer's is there already.
+    if (done || !(await moved(old, target))) await rm(old, { recursive: true, force: true });
+    if (done) return syncFolder(dirname(target));
   }
-  const old = temporaryName(target);
-  await rename(target, old);
+  throw new BootsealError('file/cannot-write', `cannot write ${target}: others keep writing it`, {
+    hint: 'run one copy to this folder at a time',
+  });
+}
+
+/** False when the target is taken, or the source gone: another writer was there. */
+async function moved(from: string, to: string): Promise<boolean> {
   try {
-    await rename(making, target);
+    await rename(from, to);
+    return true;
   } catch (error) {
-    await rename(old, target);
-    throw error;
+    if (['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(systemCode(error) ?? '')) return false;
+    throw asFileError(error, to);
   }
-  await syncFolder(dirname(target));
-  await rm(old, { recursive: true, force: true });
 }
