@@ -49,7 +49,7 @@ export const ukiBuildFlags: FlagParametersForType<UkiBuildFlags> = {
   microcode: list('FILE', 'microcode initrd'),
   splash: list('FILE', 'BMP image'),
   devicetree: list('FILE', 'device tree'),
-  devicetreeAuto: list('FILE', 'device tree to choose by hardware; may be repeated'),
+  devicetreeAuto: list('FILE', 'device tree to choose by hardware'),
   hwids: list('DIR', 'must be empty: hardware ids are not supported', verbatim),
   efifw: list('DIR', 'directory with one firmware image'),
   section: list('NAME:TEXT', 'further section'),
