@@ -20,12 +20,11 @@ export interface DigestRequest {
 
 export interface DigestPorts {
   readonly source: ImageSource;
-  /** Given the algorithms and the compressed bytes to come; closed by the job. */
-  readonly openHashPool: (
+  /** Opened by the job once it knows how much there is to read, and closed by it. */
+  readonly openLayerPorts: (
     algorithms: readonly VerityAlgorithm[],
     options: { readonly expectedBytes: number },
-  ) => LayerPorts['hashPool'];
-  readonly zstd: LayerPorts['zstd'];
+  ) => LayerPorts & { close(): Promise<void> };
   readonly signal?: AbortSignal;
   readonly onProgress?: (done: number, total: number) => void;
 }
@@ -54,17 +53,17 @@ export async function digestImage(request: DigestRequest, ports: DigestPorts): P
   const image = await loadImage(ports.source, request.platform);
   const algorithms = [...new Set(request.epochs.map(({ algorithm }) => algorithm))];
   const total = image.layers.reduce((sum, { size }) => sum + size, 0);
-  const hashPool = ports.openHashPool(algorithms, { expectedBytes: total });
+  const layerPorts = ports.openLayerPorts(algorithms, { expectedBytes: total });
   let tree: Tree;
   try {
     tree = await treeFromLayers(image.layers, {
       algorithms,
-      ports: { hashPool, zstd: ports.zstd },
+      ports: layerPorts,
       ...(ports.onProgress && { onProgress: (done: number) => ports.onProgress?.(done, total) }),
       ...(ports.signal && { signal: ports.signal }),
     });
   } finally {
-    await hashPool.close();
+    await layerPorts.close();
   }
   const digests = request.epochs.map((epoch) => attempt(tree, epoch));
   const refusal = digests.find(({ error }) => error !== undefined)?.error;

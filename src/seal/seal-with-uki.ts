@@ -1,0 +1,160 @@
+/** Job `seal-with-uki`: the sealed image from its base and a UKI that was signed elsewhere. Nothing is signed here. */
+import { equalBytes, decodeUtf8 } from '../bytes/bytes.ts';
+import { DEFAULT_EPOCH, type Epoch } from '../composefs/epochs.ts';
+import { BootsealError } from '../errors.ts';
+import { verifyPe, type PeVerdict } from '../formats/authenticode/verify.ts';
+import type { Platform } from '../formats/oci/descriptor.ts';
+import type { Digest } from '../formats/oci/digest.ts';
+import type { Step } from '../steps.ts';
+import type { ImageDestination, ImageSource } from '../stores/image.ts';
+import { composefsKarg } from '../uki/cmdline.ts';
+import { inspectUki, type UkiInfo } from '../uki/inspect.ts';
+import { mebibytes, readBase, type SealBase, type SealPorts } from './base.ts';
+import { bootLayer } from './boot-layer.ts';
+import { bootloaderStep } from './bootloader.ts';
+import { treeSteps } from './build-uki.ts';
+import { dumpOf } from './dump.ts';
+import { finalTree } from './final-tree.ts';
+import { writeImage } from './write-image.ts';
+
+export interface SealWithUkiRequest {
+  readonly source: ImageSource;
+  /** Of an index; default this machine's. */
+  readonly platform?: Platform;
+  readonly uki: Uint8Array;
+  /** systemd-boot as it was given to `build-uki`. */
+  readonly bootloader?: Uint8Array;
+  /** DER certificates that must have signed the UKI; when empty, any signature will do. */
+  readonly certificates: readonly Uint8Array[];
+  readonly epoch?: Epoch;
+  readonly embedDump?: boolean;
+}
+
+export interface SealWithUkiResult {
+  readonly composefs: string;
+  readonly digest: Digest;
+  readonly base: Digest;
+  readonly ukiPath: string;
+  readonly addedLayers: number;
+  readonly steps: readonly Step[];
+}
+
+/** Throws with exit 1 when the UKI does not belong to the image, before the destination is opened. */
+export async function sealWithUki(
+  request: SealWithUkiRequest,
+  open: () => Promise<ImageDestination>,
+  ports: SealPorts,
+): Promise<SealWithUkiResult> {
+  // 1. The UKI by itself: signed, and by whom.
+  const signedBy = checkSignature(request);
+  const info = inspectUki(request.uki);
+  // 2. The base image, and the tree that it will be.
+  const epoch = request.epoch ?? DEFAULT_EPOCH;
+  const base = await readBase(request.source, request.platform, epoch, ports);
+  const final = await finalTree(base, request.bootloader, epoch);
+  // 3. The UKI must vouch for that tree, with that kernel.
+  checkDigest(info, final.digest);
+  checkKernel(info, base);
+  // 4. Write.
+  const dump = request.embedDump === true ? dumpOf(final.tree, epoch) : undefined;
+  const boot = bootLayer(base, [request.uki], dump);
+  const layers = [final.layer, boot.layer];
+  const manifest = await writeImage(request.source, await open(), base, layers, ports.signal);
+  const summary = `${boot.path}  ${mebibytes(boot.size)}, signed by ${signedBy}`;
+  return {
+    composefs: final.digest,
+    digest: manifest.digest,
+    base: base.image.instance.digest,
+    ukiPath: boot.path,
+    addedLayers: layers.length,
+    steps: [
+      ...base.steps,
+      ...treeSteps(final, { cmdline: cmdlineOf(info) }),
+      { id: 'uki', title: 'UKI', state: 'passed', summary },
+      bootloaderStep(base, request.bootloader),
+    ],
+  };
+}
+
+/** `.cmdline` as text, without what a builder may have left at its end. */
+export function cmdlineOf(info: UkiInfo): string {
+  const section = info.sections.find(({ name }) => name === '.cmdline');
+  if (section === undefined) {
+    throw new BootsealError(
+      'seal/no-cmdline',
+      'the UKI has no .cmdline: the loader would take one that nobody signed',
+      {
+        exit: 1,
+      },
+    );
+  }
+  const text = decodeUtf8(section.data);
+  if (text === undefined)
+    throw new BootsealError('seal/no-cmdline', '.cmdline of the UKI is not UTF-8', { exit: 1 });
+  return text.replace(/[\0\n]+$/, '');
+}
+
+function checkSignature({ uki, certificates }: SealWithUkiRequest): string {
+  const verdict: PeVerdict = verifyPe(uki, { anchors: certificates });
+  if (verdict.signatures.length === 0) {
+    throw new BootsealError('seal/uki-unsigned', 'the UKI is not signed', {
+      exit: 1,
+      hint: 'sign the file that build-uki wrote, for example: bootseal uki sign --key db.key --cert db.crt',
+    });
+  }
+  if (certificates.length > 0 && !verdict.accepted) {
+    const [reason] = verdict.reasons;
+    throw new BootsealError(
+      reason?.code ?? 'seal/uki-untrusted',
+      reason?.message ?? 'the UKI is not accepted',
+      {
+        exit: 1,
+        hint: 'the certificate given with --cert must be the one that signed the UKI, or its issuer',
+      },
+    );
+  }
+  const signature = verdict.signatures.find(({ accepted }) => accepted) ?? verdict.signatures[0];
+  return signature.subject ?? 'an unknown certificate';
+}
+
+function checkDigest(info: UkiInfo, expected: string): void {
+  const karg = composefsKarg(cmdlineOf(info));
+  if (karg === undefined) {
+    throw new BootsealError('seal/no-composefs-karg', 'the command line of the UKI has no composefs=', {
+      exit: 1,
+    });
+  }
+  if (karg.optional) {
+    throw new BootsealError(
+      'seal/verity-optional',
+      'composefs=? makes verification optional: nothing would be sealed',
+      {
+        exit: 1,
+      },
+    );
+  }
+  if (karg.digest !== expected) {
+    throw new BootsealError(
+      'seal/digest-mismatch',
+      `the UKI says composefs=${karg.digest}, but the image with this UKI will be ${expected}`,
+      {
+        exit: 1,
+        hint: 'build the UKI again from this image, with the same --systemd-boot file',
+      },
+    );
+  }
+}
+
+function checkKernel(info: UkiInfo, { files }: SealBase): void {
+  const linux = info.sections.find(({ name }) => name === '.linux');
+  if (linux === undefined || !equalBytes(linux.data, files.kernel.bytes)) {
+    throw new BootsealError(
+      'seal/other-kernel',
+      `the kernel in the UKI is not /${files.kernel.path} of the image`,
+      {
+        exit: 1,
+        hint: 'its modules would not load; build the UKI again from this image',
+      },
+    );
+  }
+}
