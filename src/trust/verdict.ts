@@ -58,3 +58,9 @@ export interface Signer {
   readonly keyFingerprint: string;
   readonly keySource: string;
 }
+
+/** One place that was looked in for signatures, for people: `sha256-HEX.sig`, `not found`. */
+export interface LookedIn {
+  readonly place: string;
+  readonly result: string;
+}

@@ -7,8 +7,8 @@ import type { RegistriesConfig } from '../formats/registries-d/config.ts';
 import type { ImageSource, ManifestBlob } from '../stores/image.ts';
 import { evaluatePolicy } from '../trust/evaluate.ts';
 import type { KeyReader } from '../trust/ports.ts';
-import type { PolicyVerdict } from '../trust/verdict.ts';
-import { readSignatures, type LookedIn } from './signatures-of.ts';
+import type { LookedIn, PolicyVerdict } from '../trust/verdict.ts';
+import { readSignatures } from './signatures-of.ts';
 
 /** Everything that stays the same for all manifests of one image. */
 export interface Judge {

@@ -16,16 +16,11 @@ import type { RegistriesConfig } from '../formats/registries-d/config.ts';
 import { useSigstoreAttachments } from '../formats/registries-d/lookup.ts';
 import { goQuote } from '../formats/strict-json/go-quote.ts';
 import type { ImageSource } from '../stores/image.ts';
+import type { LookedIn } from '../trust/verdict.ts';
 
 export interface FoundSignatures {
   readonly signatures: readonly RawSignature[];
   readonly places: readonly LookedIn[];
-}
-
-/** One place that was looked in, for people: `sha256-HEX.sig`, `not found`. */
-export interface LookedIn {
-  readonly place: string;
-  readonly result: string;
 }
 
 /**

@@ -48,13 +48,11 @@ export const command: Command = defineCommand<VerifyFlags, [image: string]>({
 });
 
 async function verifyPolicy(context: CliContext, flags: VerifyFlags, image: string): Promise<Outcome> {
-  const [{ verifyImage }, { parseImageName, formatImageName }, { verdictDetails }, { refusal }] =
-    await Promise.all([
-      import('../../verify/verify.ts'),
-      import('../../formats/reference/image-name.ts'),
-      import('../../verify/steps.ts'),
-      import('../../verify/admit.ts'),
-    ]);
+  const [{ verifyImage }, { parseImageName, formatImageName }, { refusal }] = await Promise.all([
+    import('../../verify/verify.ts'),
+    import('../../formats/reference/image-name.ts'),
+    import('../../verify/admit.ts'),
+  ]);
   const name = parseImageName(image);
   const result = await verifyImage(
     {
@@ -72,7 +70,6 @@ async function verifyPolicy(context: CliContext, flags: VerifyFlags, image: stri
   for (const scope of result.verdict.scopesTried) context.detail(`looked up ${scope}`);
   const subject = formatImageName(name).replace(/^docker:\/\//, '');
   const [signature, ...further] = result.steps;
-  const decisive = result.judged.find(({ verdict }) => verdict === result.verdict);
   const word = result.allowed ? (result.verified ? 'accepted' : 'accepted, unverified') : 'refused';
   return {
     ok: result.allowed,
@@ -80,10 +77,11 @@ async function verifyPolicy(context: CliContext, flags: VerifyFlags, image: stri
       word,
       subject,
       ...(result.message !== undefined && { reason: result.message }),
-      facts: decisive === undefined ? [] : verdictDetails(decisive),
-      ...(signature?.hint !== undefined && { hint: signature.hint }),
+      facts: signature.details ?? [],
+      ...(signature.hint !== undefined && { hint: signature.hint }),
     },
-    steps: further,
+    // For people the verdict has said what the first step says.
+    steps: context.json ? result.steps : further,
     json: {
       image: formatImageName(name),
       allowed: result.allowed,

@@ -1,0 +1,87 @@
+/** A verdict in words for people: what was judged, by which policy, what was asked for, where was looked, what to do. */
+import type { StepDetail } from '../steps.ts';
+import type { LookedIn, PolicyScope, PolicyVerdict } from './verdict.ts';
+
+export interface Explained {
+  readonly verdict: PolicyVerdict;
+  readonly lookedIn: readonly LookedIn[];
+  /** `linux/amd64`, for an instance of an index. */
+  readonly platform?: string;
+}
+
+/** Anyone who may push can add signatures: a few say enough. */
+const MAX_SHOWN = 10;
+
+/** One line: the signer, or why not. */
+export function summaryOf(verdict: PolicyVerdict): string {
+  if (!verdict.allowed) return verdict.message ?? 'refused';
+  const { signedBy } = verdict;
+  if (signedBy === undefined) return 'unverified: the policy accepts anything for this name';
+  return `sigstore key ${signedBy.keyFingerprint}`;
+}
+
+export function verdictDetails({ verdict, lookedIn, platform }: Explained): readonly StepDetail[] {
+  const { signedBy } = verdict;
+  const pinned = verdict.allowed ? '  (pinned: use this in later steps)' : '';
+  const details: StepDetail[] = [{ label: 'digest', value: verdict.pinnedDigest + pinned }];
+  if (platform !== undefined) details.push({ label: 'platform', value: platform });
+  details.push({ label: 'policy', value: `${verdict.policyFile}  ${describeScope(verdict.scope)}` });
+  if (signedBy !== undefined) {
+    const { identity, identityRule, keyFingerprint, keySource } = signedBy;
+    details.push({ label: 'signed by', value: `sigstore key ${keyFingerprint}  ${keySource}` });
+    details.push({ label: 'identity', value: `${identity}  (${identityRule})` });
+  }
+  return verdict.allowed ? details : [...details, ...refusalDetails(verdict, lookedIn)];
+}
+
+function refusalDetails(verdict: PolicyVerdict, lookedIn: readonly LookedIn[]): StepDetail[] {
+  const details: StepDetail[] = [];
+  const failed = verdict.requirements.at(-1);
+  if (failed?.wants !== undefined)
+    details.push({ label: 'required', value: `${failed.type}, ${failed.wants}` });
+  const refused = failed?.signatures.filter(({ accepted }) => !accepted) ?? [];
+  for (const { message, keyFingerprint } of refused.slice(0, MAX_SHOWN)) {
+    const key = keyFingerprint === undefined ? '' : `  (key ${keyFingerprint})`;
+    details.push({ label: 'signature', value: (message ?? 'refused') + key });
+  }
+  if (refused.length > MAX_SHOWN) {
+    details.push({ label: 'signature', value: `and ${refused.length - MAX_SHOWN} more` });
+  }
+  for (const { place, result } of lookedIn)
+    details.push({ label: 'looked in', value: `${place}  ${result}` });
+  return details;
+}
+
+/** `scope "quay.io/acme"  (docker)`, `everything of dir`, `default of the policy`. */
+export function describeScope({ transport, scope }: PolicyScope): string {
+  if (transport === '') return 'default of the policy';
+  return scope === '' ? `everything of ${transport}` : `scope ${JSON.stringify(scope)}  (${transport})`;
+}
+
+/** A command or an edit that would mend it. */
+export function hintOf({ verdict, lookedIn }: Explained): string | undefined {
+  if (verdict.allowed) {
+    return verdict.verified
+      ? undefined
+      : 'to insist on a signature, add a sigstoreSigned requirement, or verify with --require-signed';
+  }
+  switch (verdict.reasonCode) {
+    case 'trust/no-signature':
+      return lookedIn.some(({ result }) => result.startsWith('not read'))
+        ? 'registries.d does not say use-sigstore-attachments: true for this repository'
+        : 'sign it: bootseal sign --sign-by-sigstore-private-key KEY IMAGE';
+    case 'trust/identity-mismatch':
+      return 'the signature is good but names another image; cosign signs the repository only, which matchRepository accepts';
+    case 'trust/bad-signature':
+      return 'signed with another key, or changed since: compare the key of the policy with the signer’s';
+    case 'trust/digest-mismatch':
+      return 'the signature belongs to another image: sign this one';
+    case 'trust/key-unreadable':
+      return 'check the key files that the policy names: every one of them must load';
+    case 'trust/rejected':
+      return 'add a scope for this name to the policy: bootseal trust init writes one';
+    case undefined:
+    default:
+      return undefined;
+  }
+}
