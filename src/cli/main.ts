@@ -24,4 +24,7 @@ async function main(argv: readonly string[]): Promise<number> {
   return runCommand(entry, argv.slice(entry.path.length));
 }
 
-process.exitCode = await main(process.argv.slice(2));
+const exit = await main(process.argv.slice(2));
+// After a signal nothing is waited for: what had to be removed has been.
+if (exit > 128) process.exit(exit);
+process.exitCode = exit;

@@ -163,7 +163,9 @@ export async function makeHttpClient(options: HttpOptions): Promise<HttpClient> 
   return {
     send,
     async close() {
-      await Promise.all([...agents.values()].map((agent) => agent.destroy()));
+      const closed = Promise.allSettled([...agents.values()].map((agent) => agent.destroy()));
+      // undici waits for connections that are still being made; who interrupts does not.
+      if (options.signal?.aborted !== true) await closed;
     },
   };
 }
