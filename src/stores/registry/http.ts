@@ -93,7 +93,7 @@ export async function makeHttpClient(options: HttpOptions): Promise<HttpClient> 
     const signal = request.signal ?? options.signal;
     try {
       const dispatcher = await agentFor(url);
-      const reply = await undiciRequest(url, {
+      const pending = undiciRequest(url, {
         dispatcher,
         method,
         headers: {
@@ -105,6 +105,7 @@ export async function makeHttpClient(options: HttpOptions): Promise<HttpClient> 
         ...(request.body && { body: request.body }),
         ...(signal && { signal }),
       });
+      const reply = await unlessAborted(pending, signal);
       const milliseconds = Math.round(performance.now() - started);
       options.report?.({
         kind: 'request',
@@ -168,6 +169,25 @@ export async function makeHttpClient(options: HttpOptions): Promise<HttpClient> 
       if (options.signal?.aborted !== true) await closed;
     },
   };
+}
+
+/** undici heeds a signal only once it is connected; a connection being made would hold an interrupt up. */
+async function unlessAborted<T>(pending: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return pending;
+  let stop: (() => void) | undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
+    stop = () => reject(signal.reason as Error);
+    signal.addEventListener('abort', stop, { once: true });
+    if (signal.aborted) stop();
+  });
+  try {
+    return await Promise.race([pending, aborted]);
+  } finally {
+    if (stop !== undefined) signal.removeEventListener('abort', stop);
+    // Whichever lost must not be reported as unhandled.
+    pending.catch(() => undefined);
+    aborted.catch(() => undefined);
+  }
 }
 
 async function* translated(
