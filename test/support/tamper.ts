@@ -53,7 +53,7 @@ export const TAMPER_CASES: readonly TamperCase[] = [
       // A digit of a digest: the manifest stays one that registry and clients can read.
       changeStored(
         ground,
-        (image) => sha256(manifestBytes(ground, image)),
+        () => sha256(manifestBytes(ground.sealed.layout, ground.sealed.tag)),
         (bytes) => {
           const at = bytes.lastIndexOf('sha256:') + 'sha256:'.length;
           bytes[at] = bytes[at] === 0x30 ? 0x31 : 0x30;
@@ -90,11 +90,12 @@ export const TAMPER_CASES: readonly TamperCase[] = [
     title: 'a good signature of another repository, moved here with its image',
     stoppedBy: 'signature',
     async apply(ground) {
-      const elsewhere = `${ground.repository}-testing:1`;
+      const elsewhere = `${ground.repository}-testing`;
       const layout = writeChanged(ground, 'other-repository', (image) => image);
-      await ground.push(layout, 'latest', elsewhere, 'own');
+      await ground.push(layout, 'latest', `${elsewhere}:1`, 'own');
       const image = `${ground.repository}:other-repository`;
-      await ground.copy(elsewhere, image);
+      await ground.copy(`${elsewhere}:1`, image);
+      await moveSignature(ground, elsewhere, sha256(manifestBytes(layout, 'latest')));
       return { image, undo: nothing };
     },
   },
@@ -189,34 +190,58 @@ function changeStored(
   });
 }
 
+const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
+
 /** Replaces one base64 digit in the annotation that holds the signature. */
 async function changeSignature(ground: TamperGround): Promise<Tampered> {
-  const digest = sha256(manifestBytes(ground, readImage(ground.sealed.layout, ground.sealed.tag)));
-  const url = `${ground.registry.url}/v2/${ground.repository}/manifests/${digest.replace(':', '-')}.sig`;
-  const headers = { 'content-type': 'application/vnd.oci.image.manifest.v1+json' };
-  const put = async (body: string): Promise<void> => {
-    const answer = await fetch(url, { method: 'PUT', headers, body });
-    if (!answer.ok) throw new Error(`PUT ${url}: ${answer.status} ${await answer.text()}`);
-  };
-  const good = await (await fetch(url, { headers: { accept: headers['content-type'] } })).text();
+  const { layout, tag } = ground.sealed;
+  const url = attachmentUrl(ground, ground.repository, sha256(manifestBytes(layout, tag)));
+  const good = await getManifest(url);
   const bad = good.replace(
     /("dev\.cosignproject\.cosign\/signature":\s*"[^"]{40})(.)/,
     (_, before: string, digit: string) => `${before}${digit === 'A' ? 'B' : 'A'}`,
   );
   if (bad === good) throw new Error(`no signature in ${url}`);
-  await put(bad);
-  return { image: `${ground.repository}:good`, undo: () => put(good) };
+  await putManifest(url, bad);
+  return { image: `${ground.repository}:good`, undo: () => putManifest(url, good) };
 }
 
-function manifestBytes(ground: TamperGround, image: EditableImage): Uint8Array {
-  const { layout, tag } = ground.sealed;
+/** Takes the attachment of an image over from another repository, as anybody can who may write to both. */
+async function moveSignature(ground: TamperGround, from: string, digest: string): Promise<void> {
+  const text = await getManifest(attachmentUrl(ground, from, digest));
+  const { config, layers } = JSON.parse(text) as { config: { digest: string }; layers: { digest: string }[] };
+  for (const blob of [config, ...layers]) {
+    const mount = `${ground.registry.url}/v2/${ground.repository}/blobs/uploads/?mount=${blob.digest}&from=${from}`;
+    await demandOk(await fetch(mount, { method: 'POST' }));
+  }
+  await putManifest(attachmentUrl(ground, ground.repository, digest), text);
+}
+
+function attachmentUrl({ registry }: TamperGround, repository: string, digest: string): string {
+  return `${registry.url}/v2/${repository}/manifests/${digest.replace(':', '-')}.sig`;
+}
+
+async function getManifest(url: string): Promise<string> {
+  return (await demandOk(await fetch(url, { headers: { accept: MANIFEST } }))).text();
+}
+
+async function putManifest(url: string, body: string): Promise<void> {
+  await demandOk(await fetch(url, { method: 'PUT', headers: { 'content-type': MANIFEST }, body }));
+}
+
+async function demandOk(answer: Response): Promise<Response> {
+  if (!answer.ok) throw new Error(`${answer.url}: ${answer.status} ${await answer.text()}`);
+  return answer;
+}
+
+function manifestBytes(layout: string, tag: string): Uint8Array {
   const index = JSON.parse(readFileSync(join(layout, 'index.json'), 'utf8')) as {
     manifests: { digest: string; annotations?: Record<string, string> }[];
   };
   const entry = index.manifests.find(
     ({ annotations }) => annotations?.['org.opencontainers.image.ref.name'] === tag,
   );
-  if (!entry || image.layers.length === 0) throw new Error(`no ${tag} in ${layout}`);
+  if (!entry) throw new Error(`no ${tag} in ${layout}`);
   return readFileSync(blobPath(layout, entry.digest));
 }
 

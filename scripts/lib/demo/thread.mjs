@@ -143,7 +143,18 @@ async function setTrust({ keys, trust, sample, trusted, registry }) {
     trusted,
   ];
   await bootseal(['trust', 'init', ...inImage]);
+  useTrustHere(trust);
   proves('policy.json, registries.d and the key: from this repository only images signed by this key');
+}
+
+/**
+ * The files are meant for /etc of a machine. Here nothing is installed, so the policy names the key where it lies.
+ * @param {string} trust
+ */
+function useTrustHere(trust) {
+  const text = readFileSync(join(trust, 'etc', 'containers', 'policy.json'), 'utf8');
+  const here = text.replaceAll('/etc/pki/', `${join(root, trust)}/etc/pki/`);
+  writeFileSync(join(trust, 'policy-here.json'), here);
 }
 
 /** @param {Ground} ground */
@@ -260,7 +271,7 @@ function registries({ trust }) {
 
 /** @param {Ground} ground */
 function policy(ground) {
-  return ['--policy', join(ground.trust, 'etc', 'containers', 'policy.json'), ...registries(ground)];
+  return ['--policy', join(ground.trust, 'policy-here.json'), ...registries(ground)];
 }
 
 /** @param {Ground} ground */
