@@ -14,7 +14,7 @@ Images: docker://, oci:, oci-archive:, dir: as in containers-transports(5); a ba
 Exit status: 0 yes, 1 the verdict is no, 2 usage, 3 could not decide.
 
 Examples:
-  bootseal key generate sigstore --output-key-prefix acme
+  bootseal key generate sigstore --output-prefix acme
   bootseal verify --policy policy.json docker://quay.io/acme/os:10
 `;
 
