@@ -2,16 +2,14 @@
  * Layers to tree: every layer decoded, checked against its diffID, and applied, bottom first. Bytes are looked at
  * once and not kept, so memory grows with the number of files only.
  */
-import { createHash } from 'node:crypto';
 import { BootsealError, isBootsealError, withDetails } from '../errors.ts';
 import type { VerityAlgorithm } from '../formats/fsverity/format.ts';
-import { gunzip } from '../formats/gzip/reader.ts';
 import { digestParts, type Digest } from '../formats/oci/digest.ts';
-import { layerCompression } from '../formats/oci/media-types.ts';
+import { layerCompression, type LayerCompression } from '../formats/oci/media-types.ts';
 import type { TarReader } from '../formats/tar/reader.ts';
-import { unzstd } from '../formats/zstd/reader.ts';
 import { createLayerApplier, noUsage } from './apply-layer.ts';
 import { createContentHasher } from './content-hasher.ts';
+import { layerDecoder } from './decode-layer.ts';
 import { inlineHashPool } from '../formats/fsverity/inline-hash-pool.ts';
 import { DEFAULT_LIMITS, type LayerLimits } from './limits.ts';
 import type { LayerInput } from '../stores/image.ts';
@@ -45,7 +43,7 @@ export async function treeFromLayers(
   options: FromLayersOptions,
 ): Promise<Tree> {
   const tree = emptyTree();
-  const { hashPool, zstd } = options.ports;
+  const { hashPool, zstd, decoder = layerDecoder(zstd) } = options.ports;
   const missing = options.algorithms.find((algorithm) => !hashPool.algorithms.includes(algorithm));
   if (missing !== undefined) throw new TypeError(`the hash pool does not compute ${missing}`);
   const hasher = createContentHasher(hashPool);
@@ -60,7 +58,6 @@ export async function treeFromLayers(
     const label = `layer ${index + 1} (${layer.digest})`;
     try {
       const applier = createLayerApplier(tree, { hasher, limits, usage, capture, label });
-      const diffId = createHash(digestParts(layer.diffId).algorithm);
       let compressed = 0;
       let plain = 0;
       const blob = counted(layer, options.signal, (bytes) => {
@@ -68,16 +65,17 @@ export async function treeFromLayers(
         read += bytes;
         options.onProgress?.(read);
       });
-      for await (const chunk of decode(layer.mediaType, blob, zstd)) {
+      const { algorithm } = digestParts(layer.diffId);
+      const decoded = decoder(blob, compressionOf(layer.mediaType), algorithm);
+      for await (const chunk of decoded) {
         plain += chunk.length;
         total += chunk.length;
         checkExpansion(limits, total, plain, compressed);
-        diffId.update(chunk);
         await pushAll(applier, chunk, hashPool);
       }
       // A layer whose bytes are not those that the configuration names says nothing about this image, so this
       // comes before the complaint about where its archive ends.
-      checkDiffId(layer.diffId, diffId.digest('hex'));
+      checkDiffId(layer.diffId, decoded.digest());
       applier.end();
     } catch (error) {
       throw await explain(error, layer, label, options.signal);
@@ -143,26 +141,13 @@ async function* counted(
   }
 }
 
-/** By the media type alone: guessing from the first bytes would let two readers see two layers. */
-function decode(
-  mediaType: string,
-  blob: AsyncIterable<Uint8Array>,
-  zstd: LayerPorts['zstd'],
-): AsyncIterable<Uint8Array> {
-  switch (layerCompression(mediaType)) {
-    case 'none':
-      return blob;
-    case 'gzip':
-      return gunzip(blob);
-    case 'zstd':
-      return unzstd(blob, zstd);
-    case undefined:
-    default:
-      throw new BootsealError(
-        'layer/unsupported-media-type',
-        `${JSON.stringify(mediaType)} is no layer to apply`,
-      );
-  }
+function compressionOf(mediaType: string): LayerCompression {
+  const compression = layerCompression(mediaType);
+  if (compression !== undefined) return compression;
+  throw new BootsealError(
+    'layer/unsupported-media-type',
+    `${JSON.stringify(mediaType)} is no layer to apply`,
+  );
 }
 
 function checkExpansion(limits: LayerLimits, total: number, plain: number, compressed: number): void {

@@ -15,6 +15,11 @@ export interface ManifestBlob {
 
 export interface ReadOptions {
   readonly signal?: AbortSignal;
+  /**
+   * The caller is done with each chunk before it asks for the next, so that its memory may be used again. Reading a
+   * gigabyte into new buffers costs a second of garbage collection beside a large tree.
+   */
+  readonly reuseChunks?: boolean;
 }
 
 export interface ImageSource {

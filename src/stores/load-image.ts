@@ -65,7 +65,7 @@ export async function loadImage(
     digest: layer.digest,
     diffId: config.diffIds[index],
     size: layer.size,
-    open: (signal) => source.blob(layer, signal === undefined ? {} : { signal }),
+    open: (signal) => source.blob(layer, { reuseChunks: true, ...(signal && { signal }) }),
   }));
   return { top, instance, manifest, config, configBytes, layers };
 }

@@ -34,15 +34,14 @@ export const command: Command = defineCommand<Flags, [image: string]>({
     const { digestImage } = await import('../../seal/digest.ts');
     const { parseImageName } = await import('../../formats/reference/image-name.ts');
     const { openSource } = await import('../../stores/open.ts');
-    const { openHashPool } = await import('../../stores/hash-pool/pool.ts');
-    const { zstdDecoder } = await import('../../stores/zstd/decoder.ts');
+    const { openLayerPorts } = await import('../../stores/layer-ports.ts');
     const { digestJson, digestTable } = await import('../render/digests.ts');
     const source = await openSource(parseImageName(imageText), transportOptions(flags, context));
     try {
       const onProgress = await layerProgress(context);
       const result = await digestImage(
         { epochs, dump: flags.dump !== undefined },
-        { source, openHashPool, zstd: zstdDecoder(), signal: context.signal, onProgress },
+        { source, openLayerPorts, signal: context.signal, onProgress },
       );
       if (flags.dump !== undefined) {
         const { writeFileAtomic } = await import('../../stores/atomic-write.ts');

@@ -31,7 +31,7 @@ export async function* gunzip(
     try {
       for await (const chunk of source) {
         received += chunk.length;
-        if (!stream.write(chunk)) await drained();
+        await written(chunk);
         if (stream.destroyed) return;
       }
       complete = true;
@@ -42,17 +42,19 @@ export async function* gunzip(
     }
   }
 
-  /** zlib stops reading after the last member: then `drain` never comes, but `close` does. */
-  function drained(): Promise<void> {
-    if (stream.destroyed) return Promise.resolve();
+  /**
+   * Until the chunk has been decoded, so that `source` may use its memory again. zlib stops reading after the last
+   * member: then it never says so, but it closes.
+   */
+  function written(chunk: Uint8Array): Promise<void> {
     return new Promise((resolve) => {
+      if (stream.destroyed) return resolve();
       const done = (): void => {
-        stream.off('drain', done);
         stream.off('close', done);
         resolve();
       };
-      stream.on('drain', done);
       stream.on('close', done);
+      stream.write(chunk, done);
     });
   }
 

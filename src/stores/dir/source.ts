@@ -68,7 +68,7 @@ async function* readBlob(
     await file.close();
     throw sizeMismatch(descriptor, String(size));
   }
-  yield* checkedBlob(descriptor, readRange(file, 0, size, options.signal, true));
+  yield* checkedBlob(descriptor, readRange(file, 0, size, options.signal, true, options.reuseChunks));
 }
 
 async function readSignatures(path: string, instance: Digest | undefined): Promise<Uint8Array[]> {

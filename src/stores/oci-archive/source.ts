@@ -24,7 +24,7 @@ async function archiveFiles(path: string): Promise<LayoutFiles> {
         return Promise.resolve(
           entry && {
             size: entry.size,
-            bytes: readRange(file, entry.offset, entry.size, options?.signal, false),
+            bytes: readRange(file, entry.offset, entry.size, options?.signal, false, options?.reuseChunks),
             close: () => Promise.resolve(),
           },
         );

@@ -24,6 +24,8 @@ export interface LayoutFiles {
 
 /** Bytes a read: few system calls, little memory. */
 export const READ_SIZE: number = 256 * 1024;
+/** The same where one buffer serves all reads. */
+const LARGE_READ_SIZE = 1024 * 1024;
 
 export function folderFiles(folder: string): LayoutFiles {
   return {
@@ -31,7 +33,11 @@ export function folderFiles(folder: string): LayoutFiles {
       const file = await openRegular(join(folder, path));
       if (file === undefined) return undefined;
       const { size } = await file.stat();
-      return { size, bytes: readRange(file, 0, size, options?.signal, true), close: () => file.close() };
+      return {
+        size,
+        bytes: readRange(file, 0, size, options?.signal, true, options?.reuseChunks),
+        close: () => file.close(),
+      };
     },
     close: () => Promise.resolve(),
   };
@@ -54,19 +60,26 @@ export async function openRegular(path: string): Promise<FileHandle | undefined>
   throw new BootsealError('file/cannot-read', `${path} is not a regular file`);
 }
 
-/** `length` bytes from `offset`; fewer when the file ends before. Closes the file at the end if `owned`. */
+/**
+ * `length` bytes from `offset`; fewer when the file ends before. Closes the file at the end if `owned`. With
+ * `reuseChunks` each chunk is overwritten by the next.
+ */
 export async function* readRange(
   file: FileHandle,
   offset: number,
   length: number,
   signal: AbortSignal | undefined,
   owned: boolean,
+  reuseChunks = false,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   try {
+    const size = reuseChunks ? LARGE_READ_SIZE : READ_SIZE;
+    let buffer: Buffer | undefined;
     for (let at = 0; at < length;) {
       signal?.throwIfAborted();
-      const buffer = Buffer.allocUnsafeSlow(Math.min(READ_SIZE, length - at));
-      const { bytesRead } = await file.read(buffer, 0, buffer.length, offset + at);
+      if (!reuseChunks) buffer = undefined;
+      buffer ??= Buffer.allocUnsafeSlow(Math.min(size, length - at));
+      const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, length - at), offset + at);
       if (bytesRead === 0) return;
       at += bytesRead;
       yield buffer.subarray(0, bytesRead);

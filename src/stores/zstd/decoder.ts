@@ -111,7 +111,7 @@ async function* pump(
     try {
       for await (const chunk of source) {
         if (input.destroyed === true) return;
-        if (!input.write(chunk)) await drained(input);
+        await written(input, chunk);
       }
       input.end();
     } catch (error) {
@@ -134,15 +134,16 @@ async function* pump(
   throw new BootsealError('zstd/corrupt', `not a valid zstd frame: ${(cause as Error).message}`, { cause });
 }
 
-/** `drain`, or an end that makes waiting for it useless. */
-function drained(input: NodeJS.WritableStream & { destroyed?: boolean }): Promise<void> {
-  if (input.destroyed === true) return Promise.resolve();
+/** Until the bytes have been taken, so that their memory may be used again, or until nothing takes them any more. */
+function written(input: NodeJS.WritableStream & { destroyed?: boolean }, chunk: Uint8Array): Promise<void> {
   return new Promise((resolve) => {
+    if (input.destroyed === true) return resolve();
     const done = (): void => {
-      for (const event of ['drain', 'close', 'error']) input.off(event, done);
+      input.off('close', done);
       resolve();
     };
-    for (const event of ['drain', 'close', 'error']) input.on(event, done);
+    input.on('close', done);
+    input.write(chunk, done);
   });
 }
 
