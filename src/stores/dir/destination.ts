@@ -32,11 +32,11 @@ export async function openDirDestination(name: DirName): Promise<ImageDestinatio
   const making = temporaryName(target);
   const written = new Set<Digest>();
   let top: ManifestBlob | undefined;
-  let made = false;
+  /** Several blobs may arrive at once: the folder is made once. */
+  let made: Promise<void> | undefined;
 
   async function put(file: string, bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>): Promise<void> {
-    if (!made) await makeFolder(making, target);
-    made = true;
+    await (made ??= makeFolder(making, target));
     await writeFileAtomic(join(making, file), bytes);
   }
 
