@@ -96,7 +96,7 @@ function printEnding(
   received: NodeJS.Signals | undefined,
   out: Out,
 ): number {
-  if ('outcome' in ending) return ending.outcome.ok ? 0 : 1;
+  if ('outcome' in ending) return ending.outcome.exit ?? (ending.outcome.ok ? 0 : 1);
   const style = isRich(process.stderr, process.env, flags.noColor) ? richStyle : plainStyle;
   if (received !== undefined) {
     out.stderr(`${style.bad('interrupted')}: what had been begun was removed\n`);

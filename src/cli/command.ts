@@ -34,7 +34,7 @@
  * What it returns is printed by `render/outcome.ts`; a command itself prints nothing but `context.note(…)`.
  */
 import type { FlagParametersForType, TypedPositionalParameter } from '@stricli/core';
-import { BootsealError } from '../errors.ts';
+import { BootsealError, type ExitStatus } from '../errors.ts';
 import type { Step, StepDetail } from '../steps.ts';
 import type { CommonFlags, FlagShape } from './common-flags.ts';
 import type { CliContext } from './context.ts';
@@ -43,6 +43,8 @@ import type { CliContext } from './context.ts';
 export interface Outcome {
   /** False: the verdict is no, exit 1. */
   readonly ok: boolean;
+  /** Where `ok` does not say it all: 3 when a part of the verdict could not be had. */
+  readonly exit?: 0 | ExitStatus;
   /** The whole answer, for `X=$(bootseal …)`: printed alone on standard output. */
   readonly value?: string;
   readonly verdict?: Verdict;

@@ -132,7 +132,10 @@ export const commands: readonly CommandEntry[] = [
   {
     path: ['host', 'upgrade'],
     summary: 'deploy what the name of the deployed image means now, if the policy accepts it',
-    examples: ['bootseal host upgrade --root /var/lib/os', 'bootseal host upgrade --root /var/lib/os --check'],
+    examples: [
+      'bootseal host upgrade --root /var/lib/os',
+      'bootseal host upgrade --root /var/lib/os --check',
+    ],
     group: 'Host',
     load: () => import('./commands/host/upgrade.ts'),
   },
@@ -142,6 +145,16 @@ export const commands: readonly CommandEntry[] = [
     examples: ['bootseal host status --root /var/lib/os'],
     group: 'Host',
     load: () => import('./commands/host/status.ts'),
+  },
+  {
+    path: ['report'],
+    summary: 'draw the chain of trust of a sealed image as a page',
+    examples: [
+      'bootseal report --cert db.crt --output os.html docker://quay.io/acme/os:10-sealed',
+      'bootseal report --cert db.crt --policy policy.json --output os.html oci:os:sealed',
+    ],
+    group: 'Verify',
+    load: () => import('./commands/report.ts'),
   },
   {
     path: ['completion'],

@@ -12,7 +12,14 @@ import { after, before, test } from 'node:test';
 import { pathToFileURL } from 'node:url';
 import { chromium, type Browser, type Page } from 'playwright-core';
 import { renderReport, type ReportInput } from '../../src/serve/report/page.ts';
-import { brokenChain, goodChain, hostileChain, hostileText, MANIFEST_DIGEST } from '../support/chains.ts';
+import {
+  brokenChain,
+  goodChain,
+  hostileChain,
+  hostileText,
+  MANIFEST_DIGEST,
+  warnedChain,
+} from '../support/chains.ts';
 
 const CHROMIUM = '/usr/bin/chromium';
 const pictures = process.env['BOOTSEAL_SCREENSHOTS'];
@@ -25,6 +32,7 @@ const subject = {
 const command = `bootseal verify --sealed --cert db.crt docker://quay.io/acme/os@${MANIFEST_DIGEST}`;
 const reports: Readonly<Record<string, ReportInput>> = {
   good: { ...subject, ok: true, steps: goodChain, command, generator: 'bootseal' },
+  warned: { ...subject, ok: true, steps: warnedChain, command },
   broken: { ...subject, ok: false, steps: brokenChain, command },
   hostile: {
     image: hostileText,
@@ -145,8 +153,8 @@ test('headings, list and state words say everything without colour or marks', as
   );
   const titles = await page.getByRole('heading', { level: 2 }).allInnerTexts();
   assert.equal(titles.length, brokenChain.length);
-  assert.match(titles[3], /seal\s+broken/i);
-  assert.match(titles[4], /not checked/);
+  assert.match(titles[4], /seal\s+broken/i);
+  assert.match(titles[5], /not checked/);
   assert.equal(await page.locator('ol.chain > li').count(), brokenChain.length);
   const hidden = await page
     .locator('.mark')
@@ -158,7 +166,7 @@ test('headings, list and state words say everything without colour or marks', as
 test('the link in the verdict leads to the broken link', async () => {
   const { page } = await open('broken');
   await page.locator('.verdict a').click();
-  assert.ok(page.url().endsWith('#link-4'));
+  assert.ok(page.url().endsWith('#link-5'));
   await page.close();
 });
 

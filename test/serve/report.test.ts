@@ -10,6 +10,7 @@ import {
   hostileText,
   MANIFEST_DIGEST,
   TREE_DIGEST,
+  warnedChain,
 } from '../support/chains.ts';
 
 const image = 'docker://quay.io/acme/os:10-sealed';
@@ -25,7 +26,8 @@ test('the same result gives the same bytes', () => {
 test('a whole chain is called unbroken, with its digests in full', () => {
   const text = page(true, goodChain);
   assert.match(text, /<h1>.*Unbroken<\/h1>/);
-  assert.match(text, /All 7 links hold, 1 with a warning/);
+  assert.match(text, /All 6 links hold\./);
+  assert.match(text, /<body class="good">/);
   assert.ok(text.includes(`<code class="digest">${TREE_DIGEST}</code>`));
   assert.ok(text.includes(`<code class="digest">${MANIFEST_DIGEST}</code>`));
 });
@@ -33,8 +35,25 @@ test('a whole chain is called unbroken, with its digests in full', () => {
 test('a broken chain names the broken link, why, and what was not checked', () => {
   const text = page(false, brokenChain);
   assert.match(text, /<h1>.*Broken<\/h1>/);
-  assert.match(text, /Link 4 of 6, <a href="#link-4">seal<\/a>, is broken\. 2 links were not checked\./);
+  assert.match(text, /Link 5 of 6, <a href="#link-5">seal<\/a>, is broken\. 1 link was not checked\./);
   assert.ok(text.includes('seal/digest-mismatch'));
+});
+
+test('a chain with a warning, or with a link that was not checked, is not green', () => {
+  const warned = page(true, warnedChain);
+  assert.match(warned, /<body class="mixed">/);
+  assert.match(warned, /Unbroken, with a warning<\/h1>/);
+  assert.match(warned, /see the warning at <a href="#link-1">signature<\/a>/);
+  // An unverified signature proves nothing.
+  assert.doesNotMatch(warned, /vouches for exactly this manifest/);
+  const [first, ...others] = goodChain;
+  const gap = page(true, [
+    { ...first, state: 'skipped', summary: 'not checked: no policy asked for' },
+    ...others,
+  ]);
+  assert.match(gap, /<body class="mixed">/);
+  assert.match(gap, /Not fully checked<\/h1>/);
+  assert.match(gap, /5 links hold, 1 not checked\./);
 });
 
 test('a result without a failed step is still not called whole when it is not ok', () => {

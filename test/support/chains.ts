@@ -36,40 +36,50 @@ const layers: Step = {
   })),
 };
 
-const composefs: Step = {
-  id: 'composefs',
-  title: 'composefs',
+const uki: Step = {
+  id: 'uki',
+  title: 'UKI',
   state: 'passed',
-  summary: '61,204 paths, current epoch (v1 sha512)',
-  details: [{ label: 'digest', value: TREE_DIGEST }],
+  summary: 'boot/EFI/Linux/6.12.48.efi  signed by CN=Acme db (RSA 3072)',
+  details: [{ label: 'hash', value: `sha256:${'9e'.repeat(32)}  (Authenticode)` }],
 };
 
-export const goodChain: readonly Step[] = [
-  signature,
+const bootloader: Step = {
+  id: 'bootloader',
+  title: 'bootloader',
+  state: 'passed',
+  summary: 'usr/lib/systemd/boot/efi/systemd-bootx64.efi  signed by CN=Acme db (RSA 3072)',
+};
+
+const seal: Step = {
+  id: 'seal',
+  title: 'seal',
+  state: 'passed',
+  summary: 'the layers give what the UKI says (current epoch: v1 sha512; 61,204 paths)',
+  details: [{ label: 'composefs', value: TREE_DIGEST }],
+};
+
+export const goodChain: readonly Step[] = [signature, manifest, layers, uki, seal, bootloader];
+
+/** Nothing failed, and yet not all is well. */
+export const warnedChain: readonly Step[] = [
+  {
+    id: 'signature',
+    title: 'signature',
+    state: 'warning',
+    summary: 'unverified: the policy accepts anything for this name',
+    code: 'trust/unverified',
+  },
   manifest,
   layers,
-  composefs,
+  uki,
+  seal,
   {
-    id: 'cmdline',
-    title: 'command line',
-    state: 'passed',
-    summary: `composefs=${TREE_DIGEST} console=ttyS0,115200n8 rw`,
-    details: [{ label: 'file', value: '/boot/EFI/Linux/6.12.48.efi' }],
-  },
-  {
-    id: 'uki-signature',
-    title: 'UKI signature',
-    state: 'passed',
-    summary: 'signed by CN=Acme db (RSA 3072)',
-    details: [{ label: 'Authenticode', value: `sha256:${'9e'.repeat(32)}` }],
-  },
-  {
-    id: 'bootloader-signature',
-    title: 'boot loader signature',
+    ...bootloader,
     state: 'warning',
-    summary: 'signed by CN=Acme db (RSA 3072), which expires in 12 days',
-    code: 'x509/expires-soon',
-    hint: 'make a new certificate and seal again:\nbootseal key generate secureboot --output keys',
+    summary: 'signed by CN=Acme db (RSA 3072), which expired 12 days ago',
+    code: 'authenticode/expired',
+    hint: 'make a new certificate and seal again:\nbootseal key generate secureboot keys',
   },
 ];
 
@@ -77,6 +87,7 @@ export const brokenChain: readonly Step[] = [
   signature,
   manifest,
   layers,
+  uki,
   {
     id: 'seal',
     title: 'seal',
@@ -86,18 +97,7 @@ export const brokenChain: readonly Step[] = [
     code: 'seal/digest-mismatch',
     hint: 'somebody changed a file after sealing. If it was you, seal again:\nbootseal seal --from IMAGE --to IMAGE --key db.key --cert db.crt',
   },
-  {
-    id: 'uki-signature',
-    title: 'UKI signature',
-    state: 'skipped',
-    summary: 'not checked: the seal is broken',
-  },
-  {
-    id: 'bootloader-signature',
-    title: 'boot loader signature',
-    state: 'skipped',
-    summary: 'not checked: the seal is broken',
-  },
+  { ...bootloader, state: 'skipped', summary: 'not checked: the chain is broken before it' },
 ];
 
 const EVIL =

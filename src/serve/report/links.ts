@@ -3,21 +3,13 @@
 const PROVES: Readonly<Record<string, string>> = {
   signature:
     'Someone who holds a key that the policy trusts vouches for exactly this manifest under exactly this name.',
-  policy: 'The rules of this machine say which signatures this image needs.',
   manifest:
     'The manifest is the list of everything in the image, each part by its digest. Its own digest names the image.',
-  config: 'The configuration says how the layers stack, by the digests of their unpacked bytes.',
-  layers: 'Every byte of every layer was read and is the byte that the manifest lists.',
-  tree: 'The layers were stacked as an installer stacks them, giving one tree of files.',
-  composefs:
-    'One digest over all files, their contents, owners, modes and attributes, computed anew from the layers.',
-  seal: 'The digest of the file tree is the one written into the kernel command line: the kernel will mount these files or none.',
-  uki: 'Kernel, initial RAM disk and command line are one file, so they can only change together.',
-  cmdline: 'The kernel command line names the file tree by digest, and nothing in it loosens that.',
-  'uki-signature': 'The firmware will start this kernel image only because of this signature.',
-  bootloader: 'The boot loader that the firmware starts first.',
-  'bootloader-signature': 'The firmware will start this boot loader only because of this signature.',
-  'secure-boot': 'The firmware starts only files that one of its enrolled certificates vouches for.',
+  layers:
+    'Every byte of every layer was read, packed and unpacked, and is the byte that manifest and configuration list.',
+  uki: 'Kernel, initial RAM disk and command line are one file that can only change together, and firmware with these certificates starts it because of its signature.',
+  seal: 'The digest of all files, computed anew from the layers, is the one in the signed kernel command line: the kernel mounts these files or none.',
+  bootloader: 'Firmware with these certificates starts the boot loader because of its signature.',
 };
 
 export function whatItProves(stepId: string): string | undefined {

@@ -26,7 +26,7 @@ export interface ReportInput {
 const WORDS: Readonly<Record<StepState, string>> = {
   passed: 'holds',
   failed: 'broken',
-  warning: 'holds, with a warning',
+  warning: 'warning',
   skipped: 'not checked',
 };
 
@@ -43,10 +43,10 @@ export function renderReport(input: ReportInput): string {
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <meta name="referrer" content="no-referrer">
-<title>${input.ok ? 'Chain of trust unbroken' : 'Chain of trust broken'}: ${input.image}</title>
+<title>${headline(input).text}: ${input.image}</title>
 <style>${trusted(STYLE_SHEET)}</style>
 </head>
-<body class="${input.ok ? 'good' : 'bad'}">
+<body class="${headline(input).tone}">
 <main>
 ${heading(input)}
 ${overview(input.steps)}
@@ -67,9 +67,10 @@ function heading(input: ReportInput): Html {
   if (input.when !== undefined) {
     rows.push(row('Checked', markup`<time datetime="${input.when}">${readableTime(input.when)}</time>`));
   }
+  const { mark, text } = headline(input);
   return markup`<header>
 <p class="kind">Chain of trust</p>
-<h1><span class="seal" aria-hidden="true">${input.ok ? '✓' : '✗'}</span> ${input.ok ? 'Unbroken' : 'Broken'}</h1>
+<h1><span class="seal" aria-hidden="true">${mark}</span> ${text}</h1>
 <p class="verdict">${verdict(input)}</p>
 <dl class="subject">
 ${rows}</dl>
@@ -81,6 +82,16 @@ function row(label: string, value: Html): Html {
 `;
 }
 
+/** Green is for a chain of which every link was checked and holds. */
+function headline({ ok, steps }: ReportInput): { tone: string; mark: string; text: string } {
+  if (!ok) return { tone: 'bad', mark: MARKS.failed, text: 'Broken' };
+  if (steps.some((step) => step.state === 'skipped'))
+    return { tone: 'mixed', mark: MARKS.warning, text: 'Not fully checked' };
+  if (steps.some((step) => step.state === 'warning'))
+    return { tone: 'mixed', mark: MARKS.warning, text: 'Unbroken, with a warning' };
+  return { tone: 'good', mark: MARKS.passed, text: 'Unbroken' };
+}
+
 function verdict({ ok, steps }: ReportInput): Html {
   const count = (state: StepState): number => steps.filter((step) => step.state === state).length;
   const skipped = count('skipped');
@@ -89,16 +100,19 @@ function verdict({ ok, steps }: ReportInput): Html {
     // Without a failed step there is no place to point at, and still no chain.
     if (index === -1) return markup`The check did not come to an end: what is missing below was not proved.`;
     const after = skipped === 0 ? '' : ` ${links(skipped)} ${skipped === 1 ? 'was' : 'were'} not checked.`;
-    const place = markup`<a href="#link-${index + 1}">${steps[index].title}</a>`;
-    return markup`Link ${index + 1} of ${steps.length}, ${place}, is broken.${after}`;
+    return markup`Link ${index + 1} of ${steps.length}, ${anchor(steps[index], index)}, is broken.${after}`;
   }
-  const warnings = count('warning');
+  const warnings = steps.flatMap((step, index) => (step.state === 'warning' ? [anchor(step, index)] : []));
   const held = steps.length - skipped;
   const what =
     skipped === 0
       ? `All ${links(held)} hold`
       : `${links(held)} ${held === 1 ? 'holds' : 'hold'}, ${skipped} not checked`;
-  return markup`${what}${warnings === 0 ? '' : `, ${warnings} with a warning`}.`;
+  return markup`${what}${warnings.map((link) => markup`; see the warning at ${link}`)}.`;
+}
+
+function anchor(step: Step, index: number): Html {
+  return markup`<a href="#link-${index + 1}">${step.title}</a>`;
 }
 
 function links(count: number): string {
@@ -118,7 +132,8 @@ ${items}</ol></nav>`;
 }
 
 function link(step: Step, index: number): Html {
-  const proves = whatItProves(step.id);
+  // A warning or a link that was not looked at proves nothing by itself.
+  const proves = step.state === 'passed' || step.state === 'failed' ? whatItProves(step.id) : undefined;
   return markup`<li class="link ${step.state}" id="link-${index + 1}">
 <span class="mark" aria-hidden="true">${MARKS[step.state]}</span>
 <article aria-labelledby="title-${index + 1}">

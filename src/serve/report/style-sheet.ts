@@ -27,6 +27,7 @@ main { max-width: 52rem; margin: 0 auto; padding: 3rem 1.25rem 4rem; }
 a { color: inherit; text-underline-offset: .15em; }
 a:focus-visible { outline: 3px solid var(--accent); outline-offset: 3px; border-radius: 4px; }
 .good { --accent: var(--good); --accent-tint: var(--good-tint); }
+.mixed { --accent: var(--warn); --accent-tint: var(--warn-tint); }
 .bad { --accent: var(--bad); --accent-tint: var(--bad-tint); }
 .unseen { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap; }
 ol { list-style: none; margin: 0; padding: 0; }
