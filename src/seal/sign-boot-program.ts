@@ -1,7 +1,7 @@
 /** Job `uki sign`: signs a boot program for Secure Boot, checks the signature as firmware would, and writes it. */
-import { partsLength, type Parts } from '../bytes/rope.ts';
+import { partsLength } from '../bytes/rope.ts';
 import { BootsealError } from '../errors.ts';
-import { signPe, type Signer } from '../formats/authenticode/sign.ts';
+import { signImage, type SignedImage, type Signer } from '../formats/authenticode/sign.ts';
 import { verifyPe } from '../formats/authenticode/verify.ts';
 import { isTestCertificate } from '../formats/x509/test-keys.ts';
 import { parseCertificate } from '../formats/x509/certificate.ts';
@@ -43,26 +43,26 @@ export async function signBootProgram(request: SignBootProgramRequest): Promise<
       { hint: 'sign it with --any-program if you know that it does', exit: 2 },
     );
   }
-  const signed = await signPe([input], request);
-  return writeSigned(request, signed);
+  return writeSigned(request, await signImage([input], request));
 }
 
 /** Verifies with the signer's own certificate before anything is written. */
 export async function writeSigned(
   request: Pick<SignBootProgramRequest, 'output' | 'certificates'>,
-  signed: Parts,
+  signed: SignedImage,
 ): Promise<SignedBootProgram> {
   const [certificate] = request.certificates;
-  const verdict = verifyPe(signed, { anchors: certificate === undefined ? [] : [certificate] });
+  const anchors = certificate === undefined ? [] : [certificate];
+  const verdict = verifyPe(signed.parts, { anchors, digest: signed.digest });
   const own = verdict.signatures.findLast(({ accepted }) => accepted);
   if (own === undefined || verdict.authenticodeSha256 === undefined) {
     const reasons = verdict.reasons.map(({ message }) => message).join('; ');
     throw new BootsealError('sign/signature-unusable', `firmware would refuse this signature: ${reasons}`);
   }
-  await writeFileAtomic(request.output, signed);
+  await writeFileAtomic(request.output, signed.parts);
   return {
     output: request.output,
-    size: partsLength(signed),
+    size: partsLength(signed.parts),
     signedBy: own.subject ?? '',
     authenticodeSha256: verdict.authenticodeSha256,
     signatures: verdict.signatures.length,

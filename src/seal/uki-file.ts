@@ -4,7 +4,7 @@ import { readdir } from 'node:fs/promises';
 import { decodeUtf8, encodeUtf8 } from '../bytes/bytes.ts';
 import { gatherParts, partsLength, type Parts } from '../bytes/rope.ts';
 import { BootsealError } from '../errors.ts';
-import { signPe, type Signer } from '../formats/authenticode/sign.ts';
+import { signImage, signPe, type Signer } from '../formats/authenticode/sign.ts';
 import type { EfiArchitecture } from '../formats/pe/format.ts';
 import { readPe } from '../formats/pe/reader.ts';
 import { writeSigned } from './sign-boot-program.ts';
@@ -78,13 +78,14 @@ async function writeUki(request: UkiFileRequest, uki: Parts): Promise<UkiFile> {
     await writeFileAtomic(output, uki);
     return { output, size: partsLength(uki) };
   }
-  const { size, signedBy } = await writeSigned({ ...key, output }, await signPe(uki, key));
+  const { size, signedBy } = await writeSigned({ ...key, output }, await signImage(uki, key));
   return { output, size, signedBy };
 }
 
 async function readSections(request: UkiFileRequest): Promise<UkiSections> {
-  const linux = await readKernel(request);
-  const sections: Mutable<UkiSections> = { initrd: await readAll(request.initrd) };
+  // The two large ones at once.
+  const [linux, initrd] = await Promise.all([readKernel(request), readAll(request.initrd)]);
+  const sections: Mutable<UkiSections> = { initrd };
   if (linux !== undefined) sections.linux = linux;
   const osrel = await readText(request.osRelease);
   if (osrel !== undefined) sections.osrel = osrel;
@@ -183,8 +184,6 @@ async function readFirmware(directories: readonly string[]): Promise<Uint8Array[
   return images;
 }
 
-async function readAll(paths: readonly string[] = []): Promise<Uint8Array[]> {
-  const files: Uint8Array[] = [];
-  for (const path of paths) files.push(await readBootFile(path));
-  return files;
+function readAll(paths: readonly string[] = []): Promise<Uint8Array[]> {
+  return Promise.all(paths.map(readBootFile));
 }

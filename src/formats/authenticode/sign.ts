@@ -36,6 +36,17 @@ export interface SignOptions {
  * malformed tables, a key that is not the certificate's, and keys that firmware does not accept.
  */
 export async function signPe(file: Parts, options: SignOptions): Promise<Parts> {
+  return (await signImage(file, options)).parts;
+}
+
+export interface SignedImage {
+  readonly parts: Parts;
+  /** The Authenticode SHA-256, which signing does not change. */
+  readonly digest: Uint8Array;
+}
+
+/** The same as {@link signPe}, for callers that go on with the hash. */
+export async function signImage(file: Parts, options: SignOptions): Promise<SignedImage> {
   const pe = readPe(file);
   checkLayout(pe);
   if (pe.securityEntryOffset === undefined) {
@@ -50,8 +61,9 @@ export async function signPe(file: Parts, options: SignOptions): Promise<Parts> 
   readCertificateTable(file, pe);
   const certificate = checkSigningCertificate(options);
 
-  const pkcs7 = await signDigest(authenticodeDigest(file, pe), certificate, options);
-  return appendSignature(file, pe, pe.securityEntryOffset, encodeTableEntry(pkcs7));
+  const digest = authenticodeDigest(file, pe);
+  const pkcs7 = await signDigest(digest, certificate, options);
+  return { parts: appendSignature(file, pe, pe.securityEntryOffset, encodeTableEntry(pkcs7)), digest };
 }
 
 /** The PKCS#7 object for an image with this Authenticode SHA-256. */

@@ -61,6 +61,11 @@ export interface VerifyOptions {
   readonly anchors: readonly Uint8Array[];
   /** When the certificates should be valid; only warnings come of it, as firmware has no trusted clock. */
   readonly at?: Date;
+  /**
+   * The Authenticode SHA-256 of these very bytes, when the caller has just computed it. Then neither it nor CheckSum is
+   * computed again.
+   */
+  readonly digest?: Uint8Array;
 }
 
 const IMAGE_HASHES: ReadonlyMap<string, ImageHash> = new Map([
@@ -88,15 +93,20 @@ export function verifyPe(input: Uint8Array | Parts, options: VerifyOptions): PeV
     const pe = readPe(file);
     checkLayout(pe);
     const entries = readCertificateTable(file, pe);
-    authenticodeSha256 = encodeHex(authenticodeDigest(file, pe));
-    if (pe.checkSum !== 0 && pe.checkSum !== computeCheckSum(file, pe.checkSumOffset)) {
+    const digest = options.digest ?? authenticodeDigest(file, pe);
+    authenticodeSha256 = encodeHex(digest);
+    if (
+      options.digest === undefined &&
+      pe.checkSum !== 0 &&
+      pe.checkSum !== computeCheckSum(file, pe.checkSumOffset)
+    ) {
       warnings.push({ code: 'pe/stale-checksum', message: 'the CheckSum field does not fit the file' });
     }
     if (entries.length === 0) {
       const reasons: Reason[] = [{ code: 'authenticode/unsigned', message: 'the file carries no signature' }];
       return { accepted: false, authenticodeSha256, signatures: [], reasons, warnings };
     }
-    const digestOf = imageDigests(file, pe);
+    const digestOf = imageDigests(file, pe, digest);
     const signatures = entries.map((entry) => {
       const checked = verifySignature(entry.pkcs7, digestOf, anchors);
       warnings.push(...dateWarnings(checked.path, options.at));
@@ -301,8 +311,8 @@ function describe(offset: number, { signer, path, reasons }: CheckedSignature): 
 }
 
 /** Each digest of the image is computed once, however many signatures ask for it. */
-function imageDigests(file: Parts, pe: PeImage): (algorithm: ImageHash) => Uint8Array {
-  const known = new Map<ImageHash, Uint8Array>();
+function imageDigests(file: Parts, pe: PeImage, sha256: Uint8Array): (algorithm: ImageHash) => Uint8Array {
+  const known = new Map<ImageHash, Uint8Array>([['sha256', sha256]]);
   return (algorithm) => {
     const digest = known.get(algorithm) ?? authenticodeDigest(file, pe, algorithm);
     known.set(algorithm, digest);
