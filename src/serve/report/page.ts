@@ -12,7 +12,7 @@ import { STYLE_SHEET } from './style-sheet.ts';
 export interface ReportInput {
   /** The image name as it was asked for. */
   readonly image: string;
-  /** The digest that the name meant, in full. */
+  /** The digest that the name meant, in full; empty where that could not be found out. */
   readonly digest: string;
   /** When it was looked at, ISO 8601. Left out, the page depends on the image alone. */
   readonly when?: string;
@@ -60,10 +60,8 @@ ${closing(input)}
 }
 
 function heading(input: ReportInput): Html {
-  const rows = [
-    row('Image', markup`<code>${input.image}</code>`),
-    row('Digest', markup`<code class="digest">${input.digest}</code>`),
-  ];
+  const rows = [row('Image', markup`<code>${input.image}</code>`)];
+  if (input.digest !== '') rows.push(row('Digest', markup`<code class="digest">${input.digest}</code>`));
   if (input.when !== undefined) {
     rows.push(row('Checked', markup`<time datetime="${input.when}">${readableTime(input.when)}</time>`));
   }
@@ -87,8 +85,14 @@ function headline({ ok, steps }: ReportInput): { tone: string; mark: string; tex
   if (!ok) return { tone: 'bad', mark: MARKS.failed, text: 'Broken' };
   if (steps.some((step) => step.state === 'skipped'))
     return { tone: 'mixed', mark: MARKS.warning, text: 'Not fully checked' };
-  if (steps.some((step) => step.state === 'warning'))
-    return { tone: 'mixed', mark: MARKS.warning, text: 'Unbroken, with a warning' };
+  const warnings = steps.filter((step) => step.state === 'warning').length;
+  if (warnings > 0) {
+    return {
+      tone: 'mixed',
+      mark: MARKS.warning,
+      text: `Unbroken, with ${warnings === 1 ? 'a warning' : 'warnings'}`,
+    };
+  }
   return { tone: 'good', mark: MARKS.passed, text: 'Unbroken' };
 }
 
@@ -102,13 +106,13 @@ function verdict({ ok, steps }: ReportInput): Html {
     const after = skipped === 0 ? '' : ` ${links(skipped)} ${skipped === 1 ? 'was' : 'were'} not checked.`;
     return markup`Link ${index + 1} of ${steps.length}, ${anchor(steps[index], index)}, is broken.${after}`;
   }
-  const warnings = steps.flatMap((step, index) => (step.state === 'warning' ? [anchor(step, index)] : []));
-  const held = steps.length - skipped;
-  const what =
-    skipped === 0
-      ? `All ${links(held)} hold`
-      : `${links(held)} ${held === 1 ? 'holds' : 'hold'}, ${skipped} not checked`;
-  return markup`${what}${warnings.map((link) => markup`; see the warning at ${link}`)}.`;
+  const warnings = steps.flatMap((step, index) => (step.state === 'warning' ? [index] : []));
+  const held = steps.length - skipped - warnings.length;
+  const all = held === steps.length ? 'All ' : '';
+  const gaps = skipped === 0 ? '' : `, ${skipped} not checked`;
+  const named = warnings.map((index, at) => markup`${at === 0 ? '' : ', '}${anchor(steps[index], index)}`);
+  const warned = warnings.length === 0 ? undefined : markup`, ${warnings.length} with a warning: ${named}`;
+  return markup`${all}${links(held)} ${held === 1 ? 'holds' : 'hold'}${gaps}${warned}.`;
 }
 
 function anchor(step: Step, index: number): Html {
