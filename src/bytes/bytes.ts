@@ -47,5 +47,5 @@ export function decodeLatin1(bytes: Uint8Array): string {
 
 /** Inverse of {@link decodeLatin1}. */
 export function encodeLatin1(text: string): Uint8Array {
-  return Uint8Array.from(Buffer.from(text, 'latin1'));
+  return new Uint8Array(Buffer.from(text, 'latin1'));
 }

@@ -30,9 +30,8 @@ export function inodesV1(tree: Tree, version: 0 | 1, algorithm: VerityAlgorithm)
     const shown = isRoot ? root.directory : directory;
     const marks = hasWhiteout(shown, root.stubs) ? whiteoutParentXattrs(version) : [];
     const xattrs = [...escapedXattrs(directory.stat.xattrs), ...marks, ...(isRoot ? [ROOT_OPAQUE] : [])];
-    inodes.push(
-      makeInode(directory, directoryLinks(directory), xattrs, { kind: 'directory', parent, entries }),
-    );
+    const body = { kind: 'directory', parent, entries } as const;
+    inodes.push(makeInode(directory, directoryLinks(directory), xattrs.sort(compareFullNames), body));
     queue.push({ directory: shown, number, parent, entries });
     return number;
   }
@@ -43,6 +42,7 @@ export function inodesV1(tree: Tree, version: 0 | 1, algorithm: VerityAlgorithm)
       ...escapedXattrs(leaf.stat.xattrs),
       ...(escaped ? WHITEOUT_XATTRS : contentXattrs(leaf, algorithm)),
     ];
+    xattrs.sort(compareFullNames);
     const inode = makeInode(leaf, links.get(leaf)?.count ?? 1, xattrs, bodyOf(leaf));
     inodes.push(escaped ? { ...inode, type: 'regular', body: { kind: 'none' } } : inode);
     return inodes.length - 1;
@@ -66,14 +66,14 @@ export function inodesV1(tree: Tree, version: 0 | 1, algorithm: VerityAlgorithm)
         isRootName(link, directory, name)
       ) {
         entry.inode = addLeaf(node);
-        leafNumbers.set(node, entry.inode);
+        if (link !== undefined && link.count > 1) leafNumbers.set(node, entry.inode);
       } else {
         unresolved.push([entry, node]);
       }
     }
   }
   for (const [entry, leaf] of unresolved) entry.inode = leafNumbers.get(leaf)!;
-  return inodes.map((inode) => ({ ...inode, xattrs: [...inode.xattrs].sort(compareFullNames) }));
+  return inodes;
 
   /** The root is walked with its stubs, as another object than the tree's. */
   function isRootName(link: LeafLinks, directory: Directory, name: string): boolean {

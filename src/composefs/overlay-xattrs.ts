@@ -2,7 +2,7 @@
  * Extended attributes that tell overlayfs where a file's content is, and how those that an image brings itself are
  * escaped, so that overlayfs shows them and does not obey them.
  */
-import { concatBytes, encodeLatin1 } from '../bytes/bytes.ts';
+import { encodeLatin1 } from '../bytes/bytes.ts';
 import { encodeHex } from '../bytes/hex.ts';
 import type { ErofsXattr } from '../formats/erofs/format.ts';
 import { VERITY_HASH_ID, type VerityAlgorithm } from '../formats/fsverity/format.ts';
@@ -32,11 +32,13 @@ export function contentXattrs(node: TreeNode, algorithm: VerityAlgorithm): Erofs
     const redirect = { name: `${OVERLAY}redirect`, value: encodeLatin1(`/${payload ?? ''}`) };
     return [{ name: `${OVERLAY}metacopy`, value: EMPTY }, ...(payload === undefined ? [] : [redirect])];
   }
-  // struct ovl_metacopy: version, length, flags, hash id, digest.
-  const header = Uint8Array.of(0, 4 + digest.length, 0, VERITY_HASH_ID[algorithm]);
+  // struct ovl_metacopy: version, length, flags, hash id, digest. From Buffer's pool: there is one for each file.
+  const metacopy = Buffer.allocUnsafe(4 + digest.length);
+  metacopy.set([0, metacopy.length, 0, VERITY_HASH_ID[algorithm]]);
+  metacopy.set(digest, 4);
   return [
-    { name: `${OVERLAY}metacopy`, value: concatBytes([header, digest]) },
-    { name: `${OVERLAY}redirect`, value: encodeLatin1(`/${objectPath(digest)}`) },
+    { name: `${OVERLAY}metacopy`, value: metacopy },
+    { name: `${OVERLAY}redirect`, value: Buffer.from(`/${objectPath(digest)}`, 'latin1') },
   ];
 }
 

@@ -12,21 +12,28 @@ import {
   type ErofsXattr,
 } from './format.ts';
 
-interface SplitXattr extends ErofsXattr {
+/** A name as an entry holds it. */
+interface XattrName {
+  readonly name: string;
   readonly prefix: number;
   readonly suffix: Uint8Array;
+  /** The bit that the name clears in a filter. */
+  readonly filterBit: number;
 }
 
-interface SharedXattr extends SplitXattr {
-  /** Bytes from the start of the table. */
+/** A name and a value, however many inodes have them. */
+interface XattrPair extends ErofsXattr {
+  readonly key: XattrName;
+  uses: number;
+  /** Bytes from the start of the shared table. */
   offset: number;
 }
 
 /** One inode's area: references into the shared table first, then its own entries, each in name order. */
 export interface XattrArea {
   readonly filter: number;
-  readonly shared: readonly SharedXattr[];
-  readonly local: readonly SplitXattr[];
+  readonly shared: readonly XattrPair[];
+  readonly local: readonly XattrPair[];
   /** Bytes, 0 where there is no area. */
   readonly size: number;
 }
@@ -35,7 +42,7 @@ export interface XattrPlan {
   /** One for each inode. */
   readonly areas: readonly XattrArea[];
   /** In disk order. */
-  readonly table: readonly SharedXattr[];
+  readonly table: readonly XattrPair[];
   readonly tableSize: number;
 }
 
@@ -47,54 +54,50 @@ const MAX_SHARED = 255;
 
 /** Throws `erofs/too-many-xattrs`. */
 export function planXattrs(inodes: readonly ErofsInode[], version: ErofsVersion): XattrPlan {
-  // 1. A (name, value) pair that is used more than once goes to the table.
-  const uses = new Map<string, number>();
-  for (const { xattrs } of inodes) {
-    for (const xattr of xattrs) uses.set(pairKey(xattr), (uses.get(pairKey(xattr)) ?? 0) + 1);
-  }
-  const shared = new Map<string, SharedXattr>();
-  const areas = inodes.map(({ xattrs }) => planArea(xattrs, version, uses, shared));
+  // 1. Each (name, value) pair once, with the number of its uses.
+  const names = new Map<string, { readonly key: XattrName; readonly pairs: Map<string, XattrPair> }>();
+  const pairs = inodes.map(({ xattrs }) =>
+    xattrs.map(({ name, value }) => {
+      let known = names.get(name);
+      if (known === undefined) names.set(name, (known = { key: splitName(name, version), pairs: new Map() }));
+      const text = decodeLatin1(value);
+      let pair = known.pairs.get(text);
+      if (pair === undefined) {
+        known.pairs.set(text, (pair = { name, value, key: known.key, uses: 0, offset: 0 }));
+      }
+      pair.uses += 1;
+      return pair;
+    }),
+  );
 
-  // 2. Version 2 sorts the table upwards by number and suffix, the others downwards by name, as C does.
-  const table = [...shared.values()].sort(version === 2 ? compareSplit : (a, b) => compareFullNames(b, a));
-  let tableSize = 0;
-  for (const xattr of table) {
-    xattr.offset = tableSize;
-    tableSize += entrySize(xattr);
+  // 2. Those used more than once go to the table. Version 2 sorts it upwards by number and suffix, the others
+  //    downwards by name, as C does.
+  const table: XattrPair[] = [];
+  for (const known of names.values()) {
+    for (const pair of known.pairs.values()) if (pair.uses > 1) table.push(pair);
   }
-  return { areas, table, tableSize };
+  table.sort(version === 2 ? compareSplit : (a, b) => compareFullNames(b, a));
+  let tableSize = 0;
+  for (const pair of table) {
+    pair.offset = tableSize;
+    tableSize += entrySize(pair);
+  }
+  return { areas: pairs.map(planArea), table, tableSize };
 }
 
-function planArea(
-  xattrs: readonly ErofsXattr[],
-  version: ErofsVersion,
-  uses: ReadonlyMap<string, number>,
-  table: Map<string, SharedXattr>,
-): XattrArea {
-  if (xattrs.length === 0) return NO_AREA;
-  const shared: SharedXattr[] = [];
-  const local: SplitXattr[] = [];
+function planArea(pairs: readonly XattrPair[]): XattrArea {
+  if (pairs.length === 0) return NO_AREA;
+  const shared: XattrPair[] = [];
+  const local: XattrPair[] = [];
   let filter = 0xffffffff;
   let size = XATTR_AREA_HEADER;
-  for (const xattr of xattrs) {
-    const split = splitName(xattr, version);
-    filter &= ~(1 << (xxh32(split.suffix, XATTR_FILTER_SEED + split.prefix) & 31));
-    const key = pairKey(xattr);
-    if (uses.get(key)! > 1) {
-      let entry = table.get(key);
-      if (entry === undefined) table.set(key, (entry = { ...split, offset: 0 }));
-      shared.push(entry);
-      size += 4;
-    } else {
-      local.push(split);
-      size += entrySize(split);
-    }
+  for (const pair of pairs) {
+    filter &= ~pair.key.filterBit;
+    size += pair.uses > 1 ? 4 : entrySize(pair);
+    (pair.uses > 1 ? shared : local).push(pair);
   }
   if (shared.length > MAX_SHARED || size > MAX_AREA) {
-    throw new BootsealError(
-      'erofs/too-many-xattrs',
-      `${xattrs.length} extended attributes do not fit one file`,
-    );
+    throw new BootsealError('erofs/too-many-xattrs', `${pairs.length} extended attributes do not fit one file`);
   }
   return { filter: filter >>> 0, shared, local, size };
 }
@@ -117,39 +120,34 @@ export function writeArea(
   }
 }
 
-export function writeTable(target: Buffer, at: number, table: readonly SharedXattr[]): void {
-  for (const xattr of table) writeEntry(target, at + xattr.offset, xattr);
+export function writeTable(target: Buffer, at: number, table: readonly XattrPair[]): void {
+  for (const pair of table) writeEntry(target, at + pair.offset, pair);
 }
 
-function writeEntry(target: Buffer, at: number, { prefix, suffix, value }: SplitXattr): void {
-  target.writeUInt8(suffix.length, at);
-  target.writeUInt8(prefix, at + 1);
+function writeEntry(target: Buffer, at: number, { key: { prefix, suffix }, value }: XattrPair): void {
+  target[at] = suffix.length;
+  target[at + 1] = prefix;
   target.writeUInt16LE(value.length, at + 2);
   target.set(suffix, at + XATTR_ENTRY_HEADER);
   target.set(value, at + XATTR_ENTRY_HEADER + suffix.length);
 }
 
 /** Entries are padded to words. */
-function entrySize({ suffix, value }: SplitXattr): number {
-  return Math.ceil((XATTR_ENTRY_HEADER + suffix.length + value.length) / 4) * 4;
+function entrySize({ key: { suffix }, value }: XattrPair): number {
+  return (XATTR_ENTRY_HEADER + suffix.length + value.length + 3) & ~3;
 }
 
-/** Names hold no NUL, so the pair can be told from any other. */
-function pairKey({ name, value }: ErofsXattr): string {
-  return `${name}\0${decodeLatin1(value)}`;
+function splitName(name: string, version: ErofsVersion): XattrName {
+  const known = XATTR_PREFIXES.find(
+    ([, prefix]) => name.startsWith(prefix) && (prefix !== 'lustre.' || version === 2),
+  );
+  const [prefix, text] = known ?? [0, ''];
+  const suffix = encodeLatin1(name.slice(text.length));
+  return { name, prefix, suffix, filterBit: 1 << (xxh32(suffix, XATTR_FILTER_SEED + prefix) & 31) };
 }
 
-function splitName(xattr: ErofsXattr, version: ErofsVersion): SplitXattr {
-  const { name, value } = xattr;
-  for (const [index, prefix] of XATTR_PREFIXES) {
-    if (!name.startsWith(prefix) || (prefix === 'lustre.' && version !== 2)) continue;
-    return { name, value, prefix: index, suffix: encodeLatin1(name.slice(prefix.length)) };
-  }
-  return { name, value, prefix: 0, suffix: encodeLatin1(name) };
-}
-
-function compareSplit(a: SplitXattr, b: SplitXattr): number {
-  return a.prefix - b.prefix || compareBytes(a.suffix, b.suffix) || compareBytes(a.value, b.value);
+function compareSplit({ key: a, value: aValue }: XattrPair, { key: b, value: bValue }: XattrPair): number {
+  return a.prefix - b.prefix || compareBytes(a.suffix, b.suffix) || compareBytes(aValue, bValue);
 }
 
 /** By name, then by length of the value, then by its bytes: the order of versions 0 and 1. */
