@@ -15,11 +15,10 @@ function renderStep(step: Step, width: number, style: Style): string[] {
   const [summary = '', ...more] = escapeLines(step.summary);
   const lines = [`  ${style.mark(step.state)} ${escapeText(step.title).padEnd(width)}${summary}`.trimEnd()];
   for (const line of more) lines.push(indent + line);
-  const details = step.details ?? [];
+  const details = [...(step.details ?? [])];
+  if (step.hint !== undefined) details.push({ label: 'hint', value: step.hint });
   const labelWidth = Math.max(0, ...details.map((detail) => escapeText(detail.label).length)) + 2;
   for (const detail of details) lines.push(...renderDetail(detail, indent, labelWidth, style));
-  if (step.hint !== undefined)
-    lines.push(...renderDetail({ label: 'hint', value: step.hint }, indent, labelWidth, style));
   return lines;
 }
 

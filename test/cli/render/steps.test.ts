@@ -50,6 +50,17 @@ test('elsewhere: words in place of the marks', () => {
   );
 });
 
+test('a hint without details has its column too', () => {
+  const step: Step = {
+    id: 'base',
+    title: 'base',
+    state: 'warning',
+    summary: 'not checked',
+    hint: 'give --policy',
+  };
+  assert.equal(renderSteps([step], plainStyle)[1], '                      hint  give --policy');
+});
+
 test('facts of a verdict stand in one column', () => {
   assert.deepEqual(renderFacts([{ label: 'digest', value: 'sha256:3b1f' }, { label: 'signed by', value: 'key\nfile' }], plainStyle), [
     '  digest     sha256:3b1f',
