@@ -52,6 +52,7 @@ export const commands: readonly CommandEntry[] = [
     examples: [
       'bootseal verify quay.io/acme/os:10',
       'bootseal verify --policy policy.json --registries.d registries.d --require-signed quay.io/acme/os:10',
+      'bootseal verify --sealed --cert db.crt quay.io/acme/os:10-sealed',
     ],
     group: 'Verify',
     load: () => import('./commands/verify.ts'),
@@ -66,6 +67,36 @@ export const commands: readonly CommandEntry[] = [
     ],
     group: 'Seal',
     load: () => import('./commands/digest.ts'),
+  },
+  {
+    path: ['seal'],
+    summary: 'make a sealed image: digest, UKI, Secure Boot signatures, in one step',
+    examples: [
+      'bootseal seal --from quay.io/acme/os:10 --to quay.io/acme/os:10-sealed --key db.key --cert db.crt',
+      'bootseal seal --from oci:os:base --to oci:os:sealed --key db.key --cert db.crt --additional-kargs "quiet rw"',
+    ],
+    group: 'Seal',
+    load: () => import('./commands/seal.ts'),
+  },
+  {
+    path: ['build-uki'],
+    summary: 'build the unsigned UKI of an image, to be signed elsewhere',
+    examples: [
+      'bootseal build-uki --from quay.io/acme/os:10 --extract-systemd-boot systemd-boot.efi',
+      'bootseal build-uki --from quay.io/acme/os:10 --systemd-boot systemd-boot.signed.efi --output os.efi',
+    ],
+    group: 'Seal',
+    load: () => import('./commands/build-uki.ts'),
+  },
+  {
+    path: ['seal-with-uki'],
+    summary: 'make a sealed image with a UKI that was signed elsewhere',
+    examples: [
+      'bootseal seal-with-uki --from quay.io/acme/os:10 --to quay.io/acme/os:10-sealed --uki os.signed.efi \\\n' +
+        '    --systemd-boot systemd-boot.signed.efi --cert db.crt',
+    ],
+    group: 'Seal',
+    load: () => import('./commands/seal-with-uki.ts'),
   },
   {
     path: ['copy'],

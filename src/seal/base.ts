@@ -15,16 +15,21 @@ export type Admit = (
   image: { top: ManifestBlob; instance: ManifestBlob },
 ) => Promise<Step>;
 
-export interface SealPorts {
+/** What reading the layers of an image takes. */
+export interface ReadPorts {
   /** Opened by the job once it knows how much there is to read, and closed by it. */
   readonly openLayerPorts: (
     algorithms: readonly VerityAlgorithm[],
     options: { readonly expectedBytes: number },
   ) => LayerPorts & { close(): Promise<void> };
-  readonly admit?: Admit;
   readonly signal?: AbortSignal;
   /** Compressed bytes read so far, and how many there are. */
   readonly onProgress?: (done: number, total: number) => void;
+}
+
+export interface SealPorts extends ReadPorts {
+  /** The policy, about the base image. */
+  readonly admit?: Admit;
 }
 
 export interface SealBase {
@@ -66,7 +71,7 @@ export async function readBase(
 export async function readTree(
   image: LoadedImage,
   algorithms: readonly VerityAlgorithm[],
-  ports: SealPorts,
+  ports: ReadPorts,
 ): Promise<Tree> {
   const total = image.layers.reduce((sum, { size }) => sum + size, 0);
   const layerPorts = ports.openLayerPorts(algorithms, { expectedBytes: total });

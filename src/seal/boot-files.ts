@@ -57,6 +57,7 @@ export function neededForSealing(path: string, size: number): boolean {
   if (path === OS_RELEASE) return true;
   const folder = path.slice(0, Math.max(path.lastIndexOf('/'), 0));
   if (folder === KARGS || folder === EFI_STUBS || folder === UKI_FOLDER) return true;
+  if (folder === 'boot' && path.endsWith('.efi.dump')) return true;
   return /^usr\/lib\/modules\/[^/]+\/(?:vmlinuz|initramfs\.img)$/.test(path);
 }
 

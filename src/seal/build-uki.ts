@@ -1,15 +1,15 @@
 /**
  * Job `build-uki`: the unsigned UKI of an image, for a signer elsewhere. `seal-with-uki` takes the signed file back.
  */
-import type { Parts } from '../bytes/rope.ts';
-import { partsLength } from '../bytes/rope.ts';
-import type { Epoch } from '../composefs/epochs.ts';
-import { DEFAULT_EPOCH } from '../composefs/epochs.ts';
+import { partsLength, type Parts } from '../bytes/rope.ts';
+import { DEFAULT_EPOCH, type Epoch } from '../composefs/epochs.ts';
+import { BootsealError } from '../errors.ts';
 import type { Platform } from '../formats/oci/descriptor.ts';
 import type { Digest } from '../formats/oci/digest.ts';
 import type { Step } from '../steps.ts';
 import type { ImageSource } from '../stores/image.ts';
 import { mebibytes, readBase, type SealBase, type SealPorts } from './base.ts';
+import type { BootFile } from './boot-files.ts';
 import { bootloaderStep } from './bootloader.ts';
 import { finalTree, type FinalTree } from './final-tree.ts';
 import { ukiOf, type NewUki } from './uki.ts';
@@ -48,6 +48,19 @@ export async function buildUki(request: BuildUkiRequest, ports: SealPorts): Prom
     base: base.image.instance.digest,
     steps: [...base.steps, ...treeSteps(final, uki), ukiStep(base, uki), bootloader],
   };
+}
+
+/** The image's systemd-boot, for a signer elsewhere: the first thing to sign. Throws `seal/missing-file`. */
+export async function bootloaderOf(
+  source: ImageSource,
+  platform: Platform | undefined,
+  ports: SealPorts,
+): Promise<BootFile> {
+  const { bootloader } = (await readBase(source, platform, DEFAULT_EPOCH, ports)).files;
+  if (bootloader !== undefined) return bootloader;
+  throw new BootsealError('seal/missing-file', 'the image has no systemd-boot', {
+    hint: 'nothing needs to be signed before the UKI: run build-uki --output FILE',
+  });
 }
 
 /** What is in the tree, and in the command line that names it. */

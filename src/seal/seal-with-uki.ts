@@ -1,5 +1,5 @@
 /** Job `seal-with-uki`: the sealed image from its base and a UKI that was signed elsewhere. Nothing is signed here. */
-import { equalBytes, decodeUtf8 } from '../bytes/bytes.ts';
+import { equalBytes } from '../bytes/bytes.ts';
 import { DEFAULT_EPOCH, type Epoch } from '../composefs/epochs.ts';
 import { BootsealError } from '../errors.ts';
 import { verifyPe, type PeVerdict } from '../formats/authenticode/verify.ts';
@@ -7,7 +7,6 @@ import type { Platform } from '../formats/oci/descriptor.ts';
 import type { Digest } from '../formats/oci/digest.ts';
 import type { Step } from '../steps.ts';
 import type { ImageDestination, ImageSource } from '../stores/image.ts';
-import { composefsKarg } from '../uki/cmdline.ts';
 import { inspectUki, type UkiInfo } from '../uki/inspect.ts';
 import { mebibytes, readBase, type SealBase, type SealPorts } from './base.ts';
 import { bootLayer } from './boot-layer.ts';
@@ -15,6 +14,7 @@ import { bootloaderStep } from './bootloader.ts';
 import { treeSteps } from './build-uki.ts';
 import { dumpOf } from './dump.ts';
 import { finalTree } from './final-tree.ts';
+import { cmdlineOf, sealedDigest } from './sealed-digest.ts';
 import { writeImage } from './write-image.ts';
 
 export interface SealWithUkiRequest {
@@ -76,24 +76,6 @@ export async function sealWithUki(
   };
 }
 
-/** `.cmdline` as text, without what a builder may have left at its end. */
-export function cmdlineOf(info: UkiInfo): string {
-  const section = info.sections.find(({ name }) => name === '.cmdline');
-  if (section === undefined) {
-    throw new BootsealError(
-      'seal/no-cmdline',
-      'the UKI has no .cmdline: the loader would take one that nobody signed',
-      {
-        exit: 1,
-      },
-    );
-  }
-  const text = decodeUtf8(section.data);
-  if (text === undefined)
-    throw new BootsealError('seal/no-cmdline', '.cmdline of the UKI is not UTF-8', { exit: 1 });
-  return text.replace(/[\0\n]+$/, '');
-}
-
 function checkSignature({ uki, certificates }: SealWithUkiRequest): string {
   const verdict: PeVerdict = verifyPe(uki, { anchors: certificates });
   if (verdict.signatures.length === 0) {
@@ -118,31 +100,13 @@ function checkSignature({ uki, certificates }: SealWithUkiRequest): string {
 }
 
 function checkDigest(info: UkiInfo, expected: string): void {
-  const karg = composefsKarg(cmdlineOf(info));
-  if (karg === undefined) {
-    throw new BootsealError('seal/no-composefs-karg', 'the command line of the UKI has no composefs=', {
-      exit: 1,
-    });
-  }
-  if (karg.optional) {
-    throw new BootsealError(
-      'seal/verity-optional',
-      'composefs=? makes verification optional: nothing would be sealed',
-      {
-        exit: 1,
-      },
-    );
-  }
-  if (karg.digest !== expected) {
-    throw new BootsealError(
-      'seal/digest-mismatch',
-      `the UKI says composefs=${karg.digest}, but the image with this UKI will be ${expected}`,
-      {
-        exit: 1,
-        hint: 'build the UKI again from this image, with the same --systemd-boot file',
-      },
-    );
-  }
+  const promised = sealedDigest(info);
+  if (promised === expected) return;
+  throw new BootsealError(
+    'seal/digest-mismatch',
+    `the UKI says composefs=${promised}, but the image with this UKI will be ${expected}`,
+    { exit: 1, hint: 'build the UKI again from this image, with the same --systemd-boot file' },
+  );
 }
 
 function checkKernel(info: UkiInfo, { files }: SealBase): void {

@@ -1,16 +1,12 @@
 /** `bootseal verify IMAGE`: is the image what the policy wants? */
-import type { Platform } from '../../formats/oci/descriptor.ts';
-import { defineCommand, imageArgument, text, type Command, type Outcome } from '../command.ts';
+import { defineCommand, imageArgument, usageError, type Command, type Outcome } from '../command.ts';
 import type { CliContext } from '../context.ts';
-import { platformFlag } from '../platform-flag.ts';
-import { transportFlags, transportOptions, type TransportFlags } from '../transport-flags.ts';
+import { sealedFlags, type SealedFlags } from '../sealed-chain.ts';
+import { transportOptions } from '../transport-flags.ts';
 
-export interface VerifyFlags extends TransportFlags {
-  readonly policy?: string;
-  readonly 'registries.d'?: string;
-  readonly requireSigned: boolean;
+export interface VerifyFlags extends SealedFlags {
   readonly all: boolean;
-  readonly platform?: Platform;
+  readonly sealed: boolean;
 }
 
 export const command: Command = defineCommand<VerifyFlags, [image: string]>({
@@ -19,35 +15,34 @@ export const command: Command = defineCommand<VerifyFlags, [image: string]>({
     'digest that was judged. Of an index the instance for the platform decides. Exit status: 0 accepted, 1 refused, ' +
     '3 could not decide (policy or image unreadable, a requirement that is not supported yet).',
   flags: {
-    policy: {
-      kind: 'parsed',
-      parse: text,
-      optional: true,
-      placeholder: 'FILE',
-      brief: 'policy.json to use instead of the system’s',
-    },
-    'registries.d': {
-      kind: 'parsed',
-      parse: text,
-      optional: true,
-      placeholder: 'DIR',
-      brief: 'registries.d to use instead of the system’s',
-    },
-    requireSigned: {
+    all: { kind: 'boolean', default: false, withNegated: false, brief: 'judge every instance of an index' },
+    sealed: {
       kind: 'boolean',
       default: false,
       withNegated: false,
-      brief: 'refuse where the policy asks for no signature',
+      brief: 'verify the whole chain of a sealed image, layers, UKI and boot loader included',
     },
-    all: { kind: 'boolean', default: false, withNegated: false, brief: 'judge every instance of an index' },
-    platform: platformFlag,
-    ...transportFlags,
+    ...sealedFlags,
+    cert: { ...sealedFlags.cert, brief: `with --sealed: ${sealedFlags.cert.brief}` },
+    insecurePolicy: {
+      ...sealedFlags.insecurePolicy,
+      brief: `with --sealed: ${sealedFlags.insecurePolicy.brief}`,
+    },
   },
   args: [imageArgument('IMAGE')],
-  run: verifyPolicy,
+  run: (context, flags, image) =>
+    flags.sealed ? verifySealed(context, flags, image) : verifyPolicy(context, flags, image),
 });
 
+async function verifySealed(context: CliContext, flags: VerifyFlags, image: string): Promise<Outcome> {
+  const { runSealedChain, sealedOutcome } = await import('../sealed-chain.ts');
+  return sealedOutcome(await runSealedChain(context, flags, image));
+}
+
 async function verifyPolicy(context: CliContext, flags: VerifyFlags, image: string): Promise<Outcome> {
+  if (flags.cert !== undefined || flags.insecurePolicy) {
+    throw usageError('--cert and --insecure-policy go with --sealed');
+  }
   const [{ verifyImage }, { parseImageName, formatImageName }, { refusal }] = await Promise.all([
     import('../../verify/verify.ts'),
     import('../../formats/reference/image-name.ts'),
