@@ -3,7 +3,7 @@
  * and the folder flushed, so that neither a failure nor a power cut leaves half a file under the real name.
  */
 import { randomBytes } from 'node:crypto';
-import { link, open, rename, rm, unlink, type FileHandle } from 'node:fs/promises';
+import { link, open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { BootsealError } from '../errors.ts';
 
@@ -41,10 +41,13 @@ export async function writeFileAtomic(
   }
 }
 
-/** A name in the same folder that no reader looks at: `.NAME.RANDOM.tmp`. */
+/** A name in the same folder that no reader looks at: `.NAME.PID-RANDOM.tmp`. */
 export function temporaryName(path: string): string {
   // A long name must stay under the 255 bytes of NAME_MAX.
-  return join(dirname(path), `.${basename(path).slice(0, 60)}.${randomBytes(8).toString('hex')}.tmp`);
+  return join(
+    dirname(path),
+    `.${basename(path).slice(0, 60)}.${process.pid}-${randomBytes(8).toString('hex')}.tmp`,
+  );
 }
 
 /** Gives a finished temporary file its name, and makes that last. */
@@ -107,4 +110,32 @@ export function asFileError(error: unknown, path: string): unknown {
   return new BootsealError('file/cannot-write', `cannot write ${path}: ${(error as Error).message}`, {
     cause: error,
   });
+}
+
+/** Milliseconds. A process id means nothing on another machine that shares the folder: age counts as well. */
+const LEFTOVER_AGE = 3_600_000;
+
+/** Removes temporary files that killed processes left in a folder: old ones whose process is no more. */
+export async function removeLeftovers(folder: string): Promise<void> {
+  const names = await readdir(folder).catch(() => []);
+  for (const name of names) {
+    const pid = /^\..*\.([0-9]{1,10})-[0-9a-f]{16}\.tmp$/.exec(name)?.[1];
+    if (pid === undefined || isRunning(Number(pid))) continue;
+    const path = join(folder, name);
+    const age = await stat(path).then(
+      ({ mtimeMs }) => Date.now() - mtimeMs,
+      () => 0,
+    );
+    if (age > LEFTOVER_AGE) await rm(path, { force: true, recursive: true });
+  }
+}
+
+/** True also for a process that we may not signal. */
+export function isRunning(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return systemCode(error) !== 'ESRCH';
+  }
 }

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { BootsealError } from '../errors.ts';
-import { systemCode } from './atomic-write.ts';
+import { isRunning, systemCode } from './atomic-write.ts';
 
 /** Milliseconds. An index is written in far less. */
 const PATIENCE = 30_000;
@@ -69,10 +69,5 @@ function isDead(holder: string): boolean {
   const match = /^([0-9]{1,10}) /.exec(holder);
   // Not yet written, or written by something else: only patience helps.
   if (match === null) return false;
-  try {
-    process.kill(Number(match[1]), 0);
-    return false;
-  } catch (error) {
-    return systemCode(error) === 'ESRCH';
-  }
+  return !isRunning(Number(match[1]));
 }

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { writeFileAtomic } from '../../src/stores/atomic-write.ts';
+import { removeLeftovers, writeFileAtomic } from '../../src/stores/atomic-write.ts';
 
 describe('atomic write', () => {
   let folder = '';
@@ -55,5 +55,23 @@ describe('atomic write', () => {
   it('says which file it could not write', async () => {
     const path = join(folder, 'missing', 'd');
     await assert.rejects(writeFileAtomic(path, []), { code: 'file/cannot-write', message: /missing\/d/ });
+  });
+
+  it('removes what killed processes left, and nothing else', async () => {
+    const random = '0123456789abcdef';
+    const names = {
+      old: `.x.999999999-${random}.tmp`,
+      fresh: `.y.999999999-${random}.tmp`,
+      running: `.z.${process.pid}-${random}.tmp`,
+      mine: 'letter.tmp',
+    };
+    const sub = join(folder, 'leftovers');
+    await mkdir(sub);
+    for (const name of Object.values(names)) {
+      await writeFile(join(sub, name), '');
+      if (name !== names.fresh) await utimes(join(sub, name), 1000, 1000);
+    }
+    await removeLeftovers(sub);
+    assert.deepEqual((await readdir(sub)).toSorted(), [names.fresh, names.running, names.mine].toSorted());
   });
 });

@@ -1,4 +1,4 @@
-/** A certificate authority and a server certificate for 127.0.0.1 and localhost, made by openssl for one test run. */
+/** A certificate authority and a server certificate for 127.0.0.1, localhost and registry.test, made by openssl for one test run. */
 import { execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -45,7 +45,7 @@ export function makeCertificates(): TestCertificates {
     '2',
   );
   openssl('req', ...ecKey, '-keyout', 'server.key', '-out', 'server.csr', '-subj', '/CN=registry');
-  writeFileSync(path('san'), 'subjectAltName=IP:127.0.0.1,DNS:localhost\n');
+  writeFileSync(path('san'), 'subjectAltName=IP:127.0.0.1,DNS:localhost,DNS:registry.test\n');
   const signing = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'san'];
   openssl('x509', '-req', '-in', 'server.csr', '-out', 'server.crt', ...signing);
   return {

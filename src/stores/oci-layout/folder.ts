@@ -6,7 +6,7 @@ import { BootsealError } from '../../errors.ts';
 import type { Descriptor } from '../../formats/oci/descriptor.ts';
 import { digestParts, type Digest } from '../../formats/oci/digest.ts';
 import { blobPath, INDEX_FILE, LAYOUT_DOCUMENT, LAYOUT_FILE } from '../../formats/oci/layout.ts';
-import { systemCode, writeFileAtomic, type ByteParts } from '../atomic-write.ts';
+import { removeLeftovers, systemCode, writeFileAtomic, type ByteParts } from '../atomic-write.ts';
 import { checkedBlob, readAll, tooLarge } from '../checked-blob.ts';
 import { folderFiles } from './files.ts';
 import { withLock } from '../file-lock.ts';
@@ -34,6 +34,7 @@ export function openFolder(root: string): LayoutFolder {
   /** Outermost first. */
   const madeFolders: string[] = [];
   const written = new Set<Digest>();
+  const swept = new Set<string>();
   let madeMarker = false;
   let touched = false;
 
@@ -55,6 +56,8 @@ export function openFolder(root: string): LayoutFolder {
         madeMarker = true;
       }
       await makeFolder(folder);
+      if (!swept.has(folder)) await removeLeftovers(folder);
+      swept.add(folder);
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
       throw new BootsealError('file/cannot-write', `cannot write ${root}: ${(error as Error).message}`, {

@@ -13,7 +13,10 @@ import { followLocation } from './redirect.ts';
  * Bytes a request. A chunk is held in memory until the registry has it, so that a broken connection can be
  * mended; object stores behind registries want at least 5 MiB.
  */
-export const CHUNK_SIZE: number = 16 * 1024 * 1024;
+export const CHUNK_SIZE: number = 8 * 1024 * 1024;
+
+/** Bytes a second that a slow registry moves within its own storage. */
+const STORE_SPEED = 10_000_000;
 
 export async function hasBlob(client: RegistryClient, blob: Descriptor): Promise<boolean> {
   const what = `checking whether blob ${blob.digest} is in ${client.repository}`;
@@ -119,9 +122,19 @@ async function uploadChunks(
     await send(first);
     await send(second);
     for (let step = await rest.next(); step.done !== true; step = await rest.next()) await send(step.value);
-    await upload.client.retry.run(upload.what, () => finish(upload, location, undefined));
+    await finishChunks(upload, location);
   } catch (error) {
     await cancel(upload.client, location);
+    throw error;
+  }
+}
+
+/** A reply that was lost may have been a yes: then the upload is gone, and the blob is there. */
+async function finishChunks(upload: Upload, location: URL): Promise<void> {
+  try {
+    await upload.client.retry.run(upload.what, () => finish(upload, location, undefined));
+  } catch (error) {
+    if (await hasBlob(upload.client, upload.blob).catch(() => false)) return;
     throw error;
   }
 }
@@ -196,6 +209,8 @@ function request(
   body?: Uint8Array,
   range?: string,
 ): Promise<HttpReply> {
+  // A registry hashes the whole blob, and may move it, before it answers the PUT.
+  const patience = method === 'PUT' ? (upload.blob.size / STORE_SPEED) * 1000 : 0;
   return upload.client.send({
     method,
     url,
@@ -205,6 +220,7 @@ function request(
     },
     ...(body && { body }),
     ...(upload.signal && { signal: upload.signal }),
+    patience,
     actions: ['pull', 'push'],
   });
 }

@@ -19,6 +19,8 @@ export interface HttpRequest {
   /** Names in lower case. */
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: Uint8Array;
+  /** Milliseconds more to wait for the answer than usual. */
+  readonly patience?: number;
   readonly signal?: AbortSignal;
 }
 
@@ -52,6 +54,12 @@ const DEFAULT_TIMEOUTS: Required<Timeouts> = { connect: 20_000, headers: 60_000,
 
 /** What a server may send more of than it said is read and thrown away up to here; then the connection is closed. */
 const MAX_DISCARD = 64 * 1024;
+
+/** Milliseconds for that: it only serves to use the connection again. */
+const DISCARD_PATIENCE = 2000;
+
+/** Bytes a second of the slowest line that we upload over: the clock for the answer runs while we still send. */
+const SLOWEST_UPLOAD = 32 * 1024;
 
 /** A small document that drips in must end sometime, though no single pause is too long. */
 const DOCUMENT_PATIENCE = 4;
@@ -103,6 +111,7 @@ export async function makeHttpClient(options: HttpOptions): Promise<HttpClient> 
           ...request.headers,
         },
         ...(request.body && { body: request.body }),
+        headersTimeout: timeouts.headers + (request.patience ?? 0) + uploadTime(request.body),
         ...(signal && { signal }),
       });
       const reply = await unlessAborted(pending, signal);
@@ -129,7 +138,8 @@ export async function makeHttpClient(options: HttpOptions): Promise<HttpClient> 
     // The stream tells of an abort by an error event even when nobody reads it.
     reply.body.on('error', () => undefined);
     const discard = async (): Promise<void> => {
-      await reply.body.dump({ limit: MAX_DISCARD }).catch(() => undefined);
+      const signal = AbortSignal.timeout(DISCARD_PATIENCE);
+      await reply.body.dump({ limit: MAX_DISCARD, signal }).catch(() => undefined);
     };
     const encodings = headerAll('content-encoding').join(',');
     if (encodings !== '' && encodings.toLowerCase() !== 'identity') {
@@ -201,6 +211,10 @@ async function* translated(
     signal?.throwIfAborted();
     throw requestError(error, url);
   }
+}
+
+function uploadTime(body: Uint8Array | undefined): number {
+  return body === undefined ? 0 : (body.length / SLOWEST_UPLOAD) * 1000;
 }
 
 function hasProxy(): boolean {

@@ -3,6 +3,9 @@ import assert from 'node:assert/strict';
 import { chmod, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { once } from 'node:events';
+import { createServer, type IncomingMessage } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { after, afterEach, before, describe, it } from 'node:test';
 import { inspect } from 'node:util';
 import { isBootsealError, type BootsealError } from '../../../src/errors.ts';
@@ -21,6 +24,8 @@ import {
   type HostileRegistry,
 } from '../../support/hostile-registry.ts';
 import { REGISTRY_PASSWORD, REGISTRY_USER, startRegistry } from '../../support/registry.ts';
+import { startTokenServer } from '../../support/token-server.ts';
+import { copyImage } from '../../../src/sign/copy.ts';
 import { makeImage, putImage, readImage } from '../../support/test-image.ts';
 
 const ALICE = { username: REGISTRY_USER, password: REGISTRY_PASSWORD };
@@ -229,6 +234,81 @@ describe('bearer tokens', () => {
       assert.throws(() => parse(reply), { code: 'registry/bad-token' });
     }
     assert.throws(() => parseToken(Buffer.from('<html>')), { code: 'registry/bad-token' });
+  });
+});
+
+describe('bearer tokens of the real registry', () => {
+  it('for reading, writing and mounting, with no more than each needs', async () => {
+    const tokens = await startTokenServer(certificates, (path, actions, authorization) =>
+      path === 'acme/secret' && authorization !== BASIC ? [] : actions,
+    );
+    const registry = await startRegistry({ tokenAuth: tokens.tokenAuth });
+    try {
+      const name = (path: string): string => `docker://${registry.host}/${path}`;
+      await putImage(name('acme/os:1'), image, QUICK);
+      assert.equal(await readImage(name('acme/os:1'), QUICK), image.manifest.digest);
+      const copied = await copyImage(
+        { from: parseImageName(name('acme/os:1')), to: parseImageName(name('acme/other:1')) },
+        { sourceTransport: QUICK, destinationTransport: QUICK },
+      );
+      assert.equal(copied.blobs.mounted, 2);
+      const asked = new Set(tokens.asked.map((scopes) => scopes.join(' ')));
+      assert.deepEqual([...asked].toSorted(), [
+        'repository:acme/os:pull',
+        'repository:acme/os:pull,push',
+        'repository:acme/other:pull,push',
+        'repository:acme/other:pull,push repository:acme/os:pull',
+      ]);
+      assert.equal(
+        (await refusal(putImage(name('acme/secret:1'), image, QUICK))).code,
+        'registry/unauthorized',
+      );
+      await putImage(name('acme/secret:1'), image, { ...QUICK, credentials: ALICE });
+      assert.equal((await refusal(readImage(name('acme/secret:1'), QUICK))).code, 'registry/unauthorized');
+    } finally {
+      await registry.stop();
+      await tokens.stop();
+    }
+  });
+});
+
+describe('a proxy', () => {
+  it('carries TLS to the registry, and is not asked for loopback', async () => {
+    const target = await start({ tls: certificates });
+    const connects: string[] = [];
+    const proxy = createServer().listen(0, '127.0.0.1');
+    proxy.on('connect', (request: IncomingMessage, client: Socket) => {
+      connects.push(request.url ?? '');
+      assert.equal(request.headers.authorization, undefined);
+      const upstream = connect(Number(target.host.split(':')[1]), '127.0.0.1', () => {
+        client.write('HTTP/1.1 200 OK\r\n\r\n');
+        upstream.pipe(client).pipe(upstream);
+      });
+      upstream.on('error', () => client.destroy());
+      client.on('error', () => upstream.destroy());
+    });
+    await once(proxy, 'listening');
+    const certDir = join(folder, 'proxy-certs');
+    await mkdir(certDir, { recursive: true });
+    await writeFile(join(certDir, 'ca.crt'), certificates.ca);
+    const plain = await start();
+    process.env['HTTPS_PROXY'] = `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`;
+    try {
+      const options = { ...QUICK, certDir, credentials: ALICE };
+      assert.equal(await readImage('docker://registry.test/acme/os:1', options), image.manifest.digest);
+      assert.ok(
+        connects.length > 0 && connects.every((host) => host === 'registry.test:443'),
+        connects.join(),
+      );
+      const error = await refusal(readImage('docker://registry.test/acme/os:1', QUICK));
+      assert.equal(error.code, 'registry/tls');
+      await readImage(`docker://${plain.host}/acme/os:1`, QUICK);
+      assert.ok(connects.every((host) => host === 'registry.test:443'));
+    } finally {
+      delete process.env['HTTPS_PROXY'];
+      proxy.closeAllConnections();
+      proxy.close();
+    }
   });
 });
 

@@ -180,6 +180,22 @@ describe('broken transfers', () => {
     await source.close();
   });
 
+  it('take a lost answer to the last request of an upload for what it was', async () => {
+    const big = makeImage([randomBytes(9 * 1024 * 1024)]);
+    const [layer] = big.layers;
+    const target = await start(({ kind, count, request, response, registry: { blobs } }) => {
+      if (kind !== 'finish-upload') return false;
+      blobs.set(layer.digest, big.blobs.get(layer.digest) ?? new Uint8Array());
+      if (count === 0) request.socket.destroy();
+      else failure(response, 404, 'BLOB_UPLOAD_UNKNOWN');
+      return true;
+    });
+    // The upload is gone with the answer.
+    const destination = await openDestination(parseImageName(`${target.host}/acme/os:3`), IMPATIENT);
+    await destination.putBlob(layer, pieces(big.blobs.get(layer.digest) ?? new Uint8Array()));
+    await destination.abort();
+  });
+
   it('resume a chunked upload where the registry says it stands', async () => {
     const big = makeImage([randomBytes(40 * 1024 * 1024)]);
     let dropped = 0;
