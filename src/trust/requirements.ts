@@ -120,20 +120,23 @@ function summarise(
   signatures: readonly SignatureVerdict[],
 ): RequirementVerdict {
   if (signatures.at(-1)?.accepted === true) return { type, allowed: true, wants, signatures };
-  const first = signatures[0];
+  const reasons = signatures.map((verdict) => verdict.message ?? '');
+  const shown = reasons.slice(0, MAX_REASONS);
+  if (reasons.length > MAX_REASONS) shown.push(`and ${reasons.length - MAX_REASONS} more`);
   const message =
-    signatures.length === 1
-      ? first.message
-      : `None of the signatures were accepted, reasons: ${signatures.map((verdict) => verdict.message).join('; ')}`;
+    reasons.length === 1 ? reasons[0] : `None of the signatures were accepted, reasons: ${shown.join('; ')}`;
   return {
     type,
     allowed: false,
     ...leadingReason(signatures),
-    ...(message !== undefined && { message }),
+    message,
     wants,
     signatures,
   };
 }
+
+/** Anyone who may push can add signatures, and reasons with them. */
+const MAX_REASONS = 100;
 
 /** Of several reasons, the one that came closest to acceptance. */
 const CLOSEST_FIRST: readonly ErrorCode[] = [

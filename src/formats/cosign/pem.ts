@@ -69,9 +69,11 @@ export function encodePem(label: string, bytes: Uint8Array): string {
   return `${BEGIN}${label}${DASHES}\n${lines.map((line) => `${line}\n`).join('')}${END}${label}${DASHES}\n`;
 }
 
-/** A line without its end and without spaces, tabs and CR before that. */
+/** A line without its end, and without spaces, tabs and CR before that. */
 function takeLine(text: string): { readonly line: string; readonly rest: string } {
   const at = text.indexOf('\n');
-  const line = at < 0 ? text : text.slice(0, at);
-  return { line: line.replace(/\r$/, '').replace(/[ \t]+$/, ''), rest: at < 0 ? '' : text.slice(at + 1) };
+  let end = at < 0 ? text.length : at;
+  if (text[end - 1] === '\r') end -= 1;
+  while (text[end - 1] === ' ' || text[end - 1] === '\t') end -= 1;
+  return { line: text.slice(0, end), rest: at < 0 ? '' : text.slice(at + 1) };
 }

@@ -43,7 +43,13 @@ export function decryptPrivateKey(file: Uint8Array, passphrase: Uint8Array): Sig
       hint: 'give the passphrase of this key with --sign-passphrase-file',
     });
   }
-  return privateKeyFromPkcs8(der);
+  try {
+    return privateKeyFromPkcs8(der);
+  } finally {
+    // The library has its own copy; these need not stay in memory.
+    der.fill(0);
+    key.fill(0);
+  }
 }
 
 /** PKCS #8 → key pair. Throws `cosign/bad-private-key`. */

@@ -13,8 +13,12 @@ const NAMED: Readonly<Record<number, string>> = {
 /** Control, format, private, unassigned characters and every space but U+0020. */
 const NOT_PRINTABLE = /[\p{C}\p{Z}]/u;
 
-/** `"text"`, with backslash escapes. */
+/** Longer than any reference, scope or path; a message is not the place for megabytes that somebody put in a name. */
+const MAX_QUOTED = 2000;
+
+/** `"text"`, with backslash escapes. What is beyond {@link MAX_QUOTED} characters is replaced by an ellipsis. */
 export function goQuote(text: string): string {
+  if (text.length > MAX_QUOTED) return `${goQuote(text.slice(0, MAX_QUOTED - 1)).slice(0, -1)}…"`;
   let quoted = '"';
   for (const character of text) {
     quoted +=

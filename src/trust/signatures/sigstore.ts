@@ -61,7 +61,7 @@ export function judgeSigstoreSignature(
     if (!isBootsealError(error)) throw error;
     return { ...refused('trust/malformed-payload', error.message), ...key };
   }
-  const said = { ...key, identity: payload.dockerReference };
+  const said = { ...key, identity: shortened(payload.dockerReference) };
   if (payload.manifestDigest !== question.manifestDigest) {
     const message = `Signature for digest ${payload.manifestDigest} does not match`;
     return { ...refused('trust/digest-mismatch', message), ...said };
@@ -71,6 +71,13 @@ export function judgeSigstoreSignature(
     return { ...refused('trust/identity-mismatch', message), ...said };
   }
   return { accepted: true, ...said };
+}
+
+/** No reference is longer, so what is cut could not have been accepted. */
+const MAX_IDENTITY = 1000;
+
+function shortened(identity: string): string {
+  return identity.length <= MAX_IDENTITY ? identity : `${identity.slice(0, MAX_IDENTITY)}…`;
 }
 
 function refused(code: ErrorCode, message: string): SignatureVerdict {
