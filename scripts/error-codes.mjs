@@ -23,6 +23,7 @@ const AREAS = {
   copy: 'Copying an image.',
   cosign: 'Keys, payloads and attachments in the format of cosign.',
   der: 'Distinguished Encoding Rules, the bytes of certificates, keys and signatures.',
+  digest: 'What a digest is asked of.',
   dir: 'Images in a `dir:` folder.',
   'docker-archive': 'Images in a `docker-archive:` file.',
   dump: 'The text form of a composefs tree.',
@@ -40,6 +41,7 @@ const AREAS = {
   kargs: 'Kernel arguments in `/usr/lib/bootc/kargs.d`.',
   key: 'Key files.',
   layer: 'What a layer says, while its files are stacked.',
+  'layer-decoder': 'The thread that decompresses layers.',
   oci: 'OCI image documents, layouts and archives.',
   pe: 'Portable Executable files: kernels, stubs, boot loaders, UKIs.',
   pem: 'PEM text.',
@@ -67,6 +69,11 @@ const AREAS = {
 /** Where the message is made of parts that no one place holds. */
 /** @type {Readonly<Record<string, string>>} */
 const MEANINGS = {
+  'composefs/bad-dump': 'the dump text cannot be understood',
+  'layer-decoder/thread': 'the decoding thread ended unexpectedly',
+  'seal/no-uki': 'there is no UKI in /boot/EFI/Linux: the image is not sealed',
+  'seal/other-image': 'the UKI names the tree of another image',
+  'trust/malformed-payload': 'what was signed is not a simple-signing payload',
   'certificate/unreadable': 'the certificate file cannot be read',
   'cosign/bad-signature-file': 'a stored signature is not in the format of containers-signature(5)',
   'hash-pool/thread': 'a digest thread ended unexpectedly',
