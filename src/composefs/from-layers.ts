@@ -4,12 +4,12 @@
  */
 import { BootsealError, isBootsealError, withDetails } from '../errors.ts';
 import type { VerityAlgorithm } from '../formats/fsverity/format.ts';
+import { layerDecoder } from '../formats/oci/decode-layer.ts';
 import { digestParts, type Digest } from '../formats/oci/digest.ts';
 import { layerCompression, type LayerCompression } from '../formats/oci/media-types.ts';
 import type { TarReader } from '../formats/tar/reader.ts';
 import { createLayerApplier, noUsage } from './apply-layer.ts';
 import { createContentHasher } from './content-hasher.ts';
-import { layerDecoder } from './decode-layer.ts';
 import { inlineHashPool } from '../formats/fsverity/inline-hash-pool.ts';
 import { DEFAULT_LIMITS, type LayerLimits } from './limits.ts';
 import type { LayerInput } from '../stores/image.ts';

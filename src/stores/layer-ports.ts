@@ -1,11 +1,17 @@
 /** What reading the layers of an image takes on this machine: threads for large images, none for small ones. */
-import type { LayerPorts } from '../composefs/ports.ts';
 import type { VerityAlgorithm } from '../formats/fsverity/format.ts';
+import type { HashPool } from '../formats/fsverity/ports.ts';
+import type { LayerDecoder } from '../formats/oci/decode-layer.ts';
+import type { ZstdDecoder } from '../formats/zstd/ports.ts';
 import { openHashPool } from './hash-pool/pool.ts';
 import { openThreadedDecoder } from './layer-decoder/decoder.ts';
 import { zstdDecoder } from './zstd/decoder.ts';
 
-export interface OpenLayerPorts extends LayerPorts {
+/** What `treeFromLayers` asks for. */
+export interface OpenLayerPorts {
+  readonly hashPool: HashPool;
+  readonly zstd: ZstdDecoder;
+  readonly decoder?: LayerDecoder;
   /** Ends the threads. */
   close(): Promise<void>;
 }

@@ -1,7 +1,7 @@
 /** Decodes layers in a thread of its own, one layer at a time. */
 import { Worker } from 'node:worker_threads';
-import type { DecodedLayer, LayerDecoder } from '../../composefs/ports.ts';
 import { BootsealError, type ErrorCode } from '../../errors.ts';
+import type { DecodedLayer, LayerDecoder } from '../../formats/oci/decode-layer.ts';
 import {
   INPUT_SLOT,
   INPUT_SLOTS,

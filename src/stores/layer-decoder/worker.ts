@@ -3,8 +3,8 @@
  * nothing, where it would make the owner's collector walk the whole tree of the image again and again.
  */
 import { parentPort, workerData } from 'node:worker_threads';
-import { layerDecoder } from '../../composefs/decode-layer.ts';
 import { isBootsealError } from '../../errors.ts';
+import { layerDecoder } from '../../formats/oci/decode-layer.ts';
 import { zstdDecoder } from '../zstd/decoder.ts';
 import {
   OUTPUT_SLOT,

@@ -1,11 +1,23 @@
 /** Layer blobs to plain archives, by media type alone: guessing from the bytes would let two readers see two layers. */
 import { createHash } from 'node:crypto';
-import { gunzip } from '../formats/gzip/reader.ts';
-import type { DigestAlgorithm } from '../formats/oci/digest.ts';
-import type { LayerCompression } from '../formats/oci/media-types.ts';
-import type { ZstdDecoder } from '../formats/zstd/ports.ts';
-import { unzstd } from '../formats/zstd/reader.ts';
-import type { DecodedLayer, LayerDecoder } from './ports.ts';
+import { gunzip } from '../gzip/reader.ts';
+import type { ZstdDecoder } from '../zstd/ports.ts';
+import { unzstd } from '../zstd/reader.ts';
+import type { DigestAlgorithm } from './digest.ts';
+import type { LayerCompression } from './media-types.ts';
+
+/** The plain bytes of a layer. A chunk is valid until the next one is asked for. */
+export interface DecodedLayer extends AsyncIterable<Uint8Array> {
+  /** Digest of all plain bytes in hexadecimal, once the iteration has ended. */
+  digest(): string;
+}
+
+/** Decodes a layer and hashes what it decodes to, in this thread or in another. */
+export type LayerDecoder = (
+  blob: AsyncIterable<Uint8Array>,
+  compression: LayerCompression,
+  algorithm: DigestAlgorithm,
+) => DecodedLayer;
 
 /** A decoder that works in this thread, but for what zlib does in its own. */
 export function layerDecoder(zstd: ZstdDecoder): LayerDecoder {
