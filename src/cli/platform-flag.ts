@@ -9,7 +9,7 @@ export const platformFlag = {
   brief: 'instance of an index, default this machine’s: linux/amd64, linux/arm64, …',
 } as const;
 
-export function parsePlatform(input: string): Platform {
+function parsePlatform(input: string): Platform {
   const match = /^([a-z0-9]{1,32})\/([a-z0-9]{1,32})(?:\/([a-z0-9.]{1,32}))?$/.exec(input);
   if (match === null) throw new Error(`"${input}" is not OS/ARCH or OS/ARCH/VARIANT`);
   const [, os, architecture, variant] = match;

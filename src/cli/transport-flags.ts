@@ -10,7 +10,7 @@ export interface TransportFlags {
 }
 
 // Each is written out, because the types of a command's flags are taken from its own object.
-export const authfile = {
+const authfile = {
   kind: 'parsed',
   parse: text,
   optional: true,
@@ -18,13 +18,13 @@ export const authfile = {
   brief: 'the only credentials file to read (containers-auth.json(5))',
 } as const;
 
-export const tlsVerify = {
+const tlsVerify = {
   kind: 'boolean',
   optional: true,
   brief: 'false: take any certificate, and plain HTTP; loopback needs no option',
 } as const;
 
-export const certDir = {
+const certDir = {
   kind: 'parsed',
   parse: text,
   optional: true,

@@ -53,7 +53,7 @@ function refusalDetails(verdict: PolicyVerdict, lookedIn: readonly LookedIn[]): 
 }
 
 /** `scope "quay.io/acme"  (docker)`, `everything of dir`, `default of the policy`. */
-export function describeScope({ transport, scope }: PolicyScope): string {
+function describeScope({ transport, scope }: PolicyScope): string {
   if (transport === '') return 'default of the policy';
   return scope === '' ? `everything of ${transport}` : `scope ${JSON.stringify(scope)}  (${transport})`;
 }

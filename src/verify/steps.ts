@@ -35,6 +35,6 @@ export function verifySteps(decisive: JudgedManifest, judged: readonly JudgedMan
   return steps;
 }
 
-export function explainedOf({ verdict, lookedIn, platform }: JudgedManifest): Explained {
+function explainedOf({ verdict, lookedIn, platform }: JudgedManifest): Explained {
   return { verdict, lookedIn, ...(platform && { platform: formatPlatform(platform) }) };
 }

@@ -9,7 +9,7 @@ import { goQuote } from '../strict-json/go-quote.ts';
 import type { JsonNode } from '../strict-json/json-node.ts';
 import { parseStrictJson } from '../strict-json/parser.ts';
 
-export const PAYLOAD_TYPE = 'cosign container image signature';
+const PAYLOAD_TYPE = 'cosign container image signature';
 
 /** The limit of containers/image for one signature. */
 export const MAX_PAYLOAD_SIZE: number = 4 * 1024 * 1024;

@@ -53,7 +53,7 @@ export function decryptPrivateKey(file: Uint8Array, passphrase: Uint8Array): Sig
 }
 
 /** PKCS #8 → key pair. Throws `cosign/bad-private-key`. */
-export function privateKeyFromPkcs8(der: Uint8Array): SigstorePrivateKey {
+function privateKeyFromPkcs8(der: Uint8Array): SigstorePrivateKey {
   let key: KeyObject;
   try {
     key = createPrivateKey({ key: Buffer.from(der), format: 'der', type: 'pkcs8' });

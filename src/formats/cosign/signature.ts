@@ -1,5 +1,5 @@
 /** A signature as it is kept beside an image: what kind it is, and for sigstore its payload and annotations. */
-import { concatBytes, encodeUtf8, equalBytes } from '../../bytes/bytes.ts';
+import { concatBytes, encodeUtf8 } from '../../bytes/bytes.ts';
 import { BootsealError, isBootsealError } from '../../errors.ts';
 import { forEachMember, goBytes, goString } from '../strict-json/go-decode.ts';
 import type { JsonNode } from '../strict-json/json-node.ts';
@@ -97,15 +97,6 @@ export function sortedAnnotations(
   const sorted = Object.create(null) as Record<string, string>;
   for (const key of [...annotations.keys()].sort()) sorted[key] = annotations.get(key)!;
   return sorted;
-}
-
-export function sameSigstoreSignature(a: SigstoreSignature, b: SigstoreSignature): boolean {
-  return (
-    a.mimeType === b.mimeType &&
-    equalBytes(a.payload, b.payload) &&
-    a.annotations.size === b.annotations.size &&
-    [...a.annotations].every(([key, value]) => b.annotations.get(key) === value)
-  );
 }
 
 function bad(message: string): BootsealError {

@@ -68,7 +68,7 @@ export function exactMembers<K extends string>(node: JsonNode, keys: readonly K[
   return Object.fromEntries(found) as Record<K, JsonNode>;
 }
 
-export function expectJsonObject(node: JsonNode): JsonObject {
+function expectJsonObject(node: JsonNode): JsonObject {
   if (node.kind === 'object') return node;
   throw jsonError('json/type', `JSON object expected, got ${goToken(node)}`, node.offset);
 }
