@@ -1,5 +1,6 @@
 /** Job `uki verify`: the verdict over one file, and each signature as a step. */
 import { verifyPe, type PeVerdict } from '../formats/authenticode/verify.ts';
+import { verifyAs, type Verifier } from '../formats/authenticode/verify-as.ts';
 import type { Step } from '../steps.ts';
 import { readBootFile } from '../stores/boot-file.ts';
 import { readCertificates } from '../stores/keys/certificates.ts';
@@ -9,6 +10,8 @@ export interface VerifyBootProgramRequest {
   /** Certificate files. */
   readonly certificates: readonly string[];
   readonly at?: Date;
+  /** Another program's verdict in place of ours. */
+  readonly as?: Verifier;
 }
 
 export interface VerifiedBootProgram {
@@ -20,7 +23,8 @@ export async function verifyBootProgram(request: VerifyBootProgramRequest): Prom
   const anchors: Uint8Array[] = [];
   for (const path of request.certificates) anchors.push(...(await readCertificates(path)));
   const file = await readBootFile(request.file);
-  const verdict = verifyPe(file, { anchors, ...(request.at === undefined ? {} : { at: request.at }) });
+  const options = { anchors, ...(request.at === undefined ? {} : { at: request.at }) };
+  const verdict = request.as === undefined ? verifyPe(file, options) : verifyAs(request.as, file, options);
   return { verdict, steps: verdictSteps(verdict) };
 }
 

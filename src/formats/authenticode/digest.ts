@@ -8,7 +8,8 @@ import { sliceParts, type Parts } from '../../bytes/rope.ts';
 import { CERTIFICATE_ALIGNMENT, roundUp } from '../pe/format.ts';
 import { unsignedSize, type PeImage } from '../pe/reader.ts';
 
-export type ImageHash = 'sha256' | 'sha384' | 'sha512';
+/** SHA-1 only for verdicts of programs that still take it. */
+export type ImageHash = 'sha1' | 'sha256' | 'sha384' | 'sha512';
 
 /** Hashes the parts of `file` that a signature covers; `pe` are its headers. */
 export function authenticodeDigest(file: Parts, pe: PeImage, algorithm: ImageHash = 'sha256'): Uint8Array {

@@ -10,7 +10,7 @@
  */
 import { BootsealError } from '../../errors.ts';
 import { OID } from '../der/oid.ts';
-import { DerFields, readOid, TAG, type DerElement } from '../der/reader.ts';
+import { DerFields, readBitString, readOid, TAG, type DerElement } from '../der/reader.ts';
 import { algorithm, bitString, context, encodeElement, octetString, oid, sequence } from '../der/writer.ts';
 
 /** The file name that signers write since page hashes went out of use. */
@@ -36,9 +36,10 @@ export function encodeSpcContent(digest: Uint8Array): Uint8Array {
 
 /**
  * The digest inside. SpcPeImageData stays unread: its flags are malformed in pesign's signatures, its page
- * hashes have broken parsers before, and no verifier acts on either. The signature covers the bytes anyway.
+ * hashes have broken parsers before, and firmware acts on neither. The signature covers the bytes anyway.
+ * `validFlags` refuses malformed flags, as OpenSSL 3.6 does.
  */
-export function readSpcContent(content: DerElement): SpcContent {
+export function readSpcContent(content: DerElement, validFlags = false): SpcContent {
   const fields = new DerFields(content, TAG.sequence, 'SpcIndirectDataContent');
   const data = new DerFields(fields.take(TAG.sequence, 'data'), TAG.sequence, 'data');
   const type = readOid(data.take(TAG.oid, 'type'));
@@ -47,7 +48,9 @@ export function readSpcContent(content: DerElement): SpcContent {
       offset: content.offset,
     });
   }
-  data.takeAny('value');
+  const value = data.takeAny('value');
+  if (validFlags)
+    readBitString(new DerFields(value, TAG.sequence, 'SpcPeImageData').take(TAG.bitString, 'flags'));
   data.end();
   const info = new DerFields(fields.take(TAG.sequence, 'messageDigest'), TAG.sequence, 'messageDigest');
   const algorithmFields = new DerFields(

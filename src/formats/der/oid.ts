@@ -22,6 +22,7 @@ export const OID = {
   sha512: '2.16.840.1.101.3.4.2.3',
   spcIndirectData: '1.3.6.1.4.1.311.2.1.4',
   spcPeImageData: '1.3.6.1.4.1.311.2.1.15',
+  nestedSignature: '1.3.6.1.4.1.311.2.4.1',
   commonName: '2.5.4.3',
   organization: '2.5.4.10',
   organizationalUnit: '2.5.4.11',

@@ -60,6 +60,8 @@ export interface SignedData {
     /** The attributes as signed: the same bytes under the tag of a SET. */
     readonly signedAttributes: Uint8Array | undefined;
     readonly signature: Uint8Array;
+    /** Nobody vouches for these. */
+    readonly unauthenticatedAttributes: readonly Attribute[];
   };
 }
 
@@ -113,7 +115,7 @@ function readSigner(element: DerElement): SignedData['signer'] {
   const attributes = fields.optional(contextTag(0));
   const signatureAlgorithm = readAlgorithm(fields.take(TAG.sequence, 'digestEncryptionAlgorithm'));
   const signature = fields.take(TAG.octetString, 'encryptedDigest').contents;
-  fields.optional(contextTag(1));
+  const unauthenticated = fields.optional(contextTag(1));
   fields.end();
   return {
     issuer,
@@ -126,7 +128,16 @@ function readSigner(element: DerElement): SignedData['signer'] {
         ? undefined
         : concatBytes([Uint8Array.of(TAG.set), attributes.encoded.subarray(1)]),
     signature,
+    unauthenticatedAttributes:
+      unauthenticated === undefined ? [] : readChildren(unauthenticated).map(readAttribute),
   };
+}
+
+/** Signatures that stand in an attribute of another (osslsigncode -nest). Firmware does not look there. */
+export function nestedSignatures(bytes: Uint8Array): Uint8Array[] {
+  return readSignedData(bytes)
+    .signer.unauthenticatedAttributes.filter(({ type }) => type === OID.nestedSignature)
+    .flatMap(({ values }) => values.map(({ encoded }) => encoded));
 }
 
 function readAttribute(element: DerElement): Attribute {

@@ -87,7 +87,7 @@ describe('PKCS#7 SignedData', () => {
     refused('pkcs7/signer-count', (fields) => (fields[fields.length - 1] = der.setOf(signer, signer)));
     refused('pkcs7/version', (fields) => (fields[0] = der.integer(3)));
     refused('der/unexpected', (fields) => fields.push(der.nullValue()));
-    refused('der/wrong-tag', (fields) => fields.pop());
+    refused('der/missing', (fields) => fields.pop());
     const data = der.sequence(der.oid(OID.data), der.context(0, der.octetString(new Uint8Array(1))));
     assert.throws(() => readSignedData(data), { code: 'pkcs7/not-signed-data' });
   });
