@@ -1,5 +1,4 @@
 /** Uploading blobs, OCI distribution-spec "Pushing blobs" and "Mounting a blob from another repository". */
-import { concatBytes } from '../../bytes/bytes.ts';
 import { BootsealError, isBootsealError } from '../../errors.ts';
 import type { Descriptor } from '../../formats/oci/descriptor.ts';
 import { isDigest } from '../../formats/oci/digest.ts';
@@ -68,23 +67,18 @@ export async function putBlob(
   bytes: AsyncIterable<Uint8Array>,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  const chunks = inChunks(checkedBlob(blob, bytes), CHUNK_SIZE)[Symbol.asyncIterator]();
   const context: Upload = {
     client,
     blob,
     what: `writing blob ${blob.digest} to ${client.repository}`,
     signal,
   };
-  try {
-    // The first two chunks tell whether one request is enough, before anything is sent.
-    const first = await chunks.next();
-    const chunk = first.done === true ? new Uint8Array() : first.value;
-    const next = await chunks.next();
-    if (next.done === true) return await uploadWhole(context, chunk);
-    await uploadChunks(context, chunk, next.value, chunks);
-  } finally {
-    await chunks.return?.(undefined);
-  }
+  const chunks = inChunks(checkedBlob(blob, bytes), blob.size);
+  if (blob.size > CHUNK_SIZE) return uploadChunks(context, chunks);
+  // In memory as a whole, and checked, before anything is sent.
+  let whole: Uint8Array = new Uint8Array();
+  for await (const chunk of chunks) whole = chunk;
+  await uploadWhole(context, whole);
 }
 
 interface Upload {
@@ -106,22 +100,14 @@ async function uploadWhole(upload: Upload, bytes: Uint8Array): Promise<void> {
   });
 }
 
-async function uploadChunks(
-  upload: Upload,
-  first: Uint8Array,
-  second: Uint8Array,
-  rest: AsyncIterator<Uint8Array>,
-): Promise<void> {
+async function uploadChunks(upload: Upload, chunks: AsyncIterable<Uint8Array>): Promise<void> {
   let location = await upload.client.retry.run(upload.what, () => start(upload));
   try {
     let offset = 0;
-    const send = async (chunk: Uint8Array): Promise<void> => {
+    for await (const chunk of chunks) {
       location = await sendChunk(upload, location, chunk, offset);
       offset += chunk.length;
-    };
-    await send(first);
-    await send(second);
-    for (let step = await rest.next(); step.done !== true; step = await rest.next()) await send(step.value);
+    }
     await finishChunks(upload, location);
   } catch (error) {
     await cancel(upload.client, location);
@@ -249,24 +235,28 @@ function lost(upload: Upload, received: number): BootsealError {
   );
 }
 
-/** Regroups bytes into pieces of `size`; the last may be shorter. */
+/** Regroups `total` bytes into pieces of CHUNK_SIZE; the last may be shorter. */
 async function* inChunks(
   bytes: AsyncIterable<Uint8Array>,
-  size: number,
+  total: number,
 ): AsyncGenerator<Uint8Array, void, undefined> {
-  let parts: Uint8Array[] = [];
+  let rest = total;
+  let chunk = Buffer.allocUnsafeSlow(Math.min(rest, CHUNK_SIZE));
   let length = 0;
   for await (const part of bytes) {
     for (let at = 0; at < part.length;) {
-      const piece = part.subarray(at, at + size - length);
-      parts.push(piece);
+      const piece = part.subarray(at, at + chunk.length - length);
+      chunk.set(piece, length);
       length += piece.length;
       at += piece.length;
-      if (length < size) continue;
-      yield concatBytes(parts);
-      parts = [];
+      if (length < chunk.length) continue;
+      // The last one is handed out only when the iteration has ended, and so has been checked.
+      if (rest === length) continue;
+      yield chunk;
+      rest -= length;
+      chunk = Buffer.allocUnsafeSlow(Math.min(rest, CHUNK_SIZE));
       length = 0;
     }
   }
-  if (length > 0) yield concatBytes(parts);
+  if (length > 0) yield chunk;
 }
