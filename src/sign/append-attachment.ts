@@ -12,11 +12,13 @@ import {
   sameLayer,
   sameManifest,
 } from '../formats/cosign/attachment.ts';
-import type { SigstoreSignature } from '../formats/cosign/signature.ts';
+import { SIGNATURE_ANNOTATION, type SigstoreSignature } from '../formats/cosign/signature.ts';
 import type { Descriptor } from '../formats/oci/descriptor.ts';
 import type { Digest } from '../formats/oci/digest.ts';
 import { MEDIA_TYPES } from '../formats/oci/media-types.ts';
+import { decodeGoBase64 } from '../formats/strict-json/go-base64.ts';
 import type { ImageDestination, ImageSource, ManifestBlob } from '../stores/image.ts';
+import { checkSignature } from '../trust/signatures/verify-bytes.ts';
 
 /** Reads the attachment afresh at every call. */
 export type AttachmentReader = Pick<ImageSource, 'attachment'>;
@@ -42,17 +44,17 @@ export async function appendAttachment(
     );
   }
   const where = attachmentTag(image);
-  const added = signatures.map(layerOfSignature);
   const attempts = options.attempts ?? 6;
   for (let attempt = 1; attempt <= attempts; attempt++) {
     options.signal?.throwIfAborted();
     // 1. What is there now. One that cannot be read is not overwritten.
     const before = await reader.attachment?.(image);
     const present = before === undefined ? [] : parseAttachment(before.bytes, before.mediaType, where);
-    if (before !== undefined && containsAll(present, added)) return before.digest;
+    const fresh = signatures.filter((signature) => !present.some((layer) => says(layer, signature)));
+    if (before !== undefined && fresh.length === 0) return before.digest;
     // 2. Its layers and ours, each once. Blobs first: a manifest never names what is not there.
-    const built = buildAttachment([...present, ...added]);
-    for (const signature of signatures)
+    const built = buildAttachment([...present, ...fresh.map(layerOfSignature)]);
+    for (const signature of fresh)
       await putBytes(destination, layerOfSignature(signature), signature.payload);
     await putBytes(destination, built.configDescriptor, built.config);
     // 3. Unless it changed meanwhile, write.
@@ -110,6 +112,18 @@ async function putBytes(
 // oxlint-disable-next-line require-await
 async function* once(bytes: Uint8Array): AsyncGenerator<Uint8Array, void, undefined> {
   yield bytes;
+}
+
+/** The same signature; or another one over the same payload by the key that made ours, which adds nothing. */
+function says(layer: Descriptor, signature: SigstoreSignature): boolean {
+  const ours = layerOfSignature(signature);
+  if (sameLayer(layer, ours)) return true;
+  if (signature.madeBy === undefined || layer.digest !== ours.digest || layer.mediaType !== ours.mediaType)
+    return false;
+  const encoded = decodeGoBase64(layer.annotations?.[SIGNATURE_ANNOTATION] ?? '');
+  return (
+    typeof encoded !== 'number' && checkSignature(signature.madeBy, signature.payload, encoded) === undefined
+  );
 }
 
 function containsAll(present: readonly Descriptor[], wanted: readonly Descriptor[]): boolean {

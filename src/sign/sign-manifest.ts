@@ -52,6 +52,7 @@ export function signManifest(
     mimeType: MEDIA_TYPES.cosignSimpleSigning,
     payload,
     annotations: new Map([[SIGNATURE_ANNOTATION, signBytes(key, payload).toString('base64')]]),
+    madeBy: key.publicKey,
   };
 }
 

@@ -145,6 +145,22 @@ test('signers that meet lose nothing', async () => {
   for (const by of keys) assert((await verify('org/app:v1', signedBy(by))).allowed);
 });
 
+test('a second signature by the same key over the same payload is not stored', async () => {
+  const name = dockerName(`${registry.host}/org/other:v1`);
+  const source = await openSource(name);
+  const destination = await openDestination(name);
+  try {
+    const { digest } = await source.topManifest();
+    const make = (): ReturnType<typeof signManifest> => signManifest(digest, name.reference, other.key);
+    const first = await appendAttachment(source, destination, digest, [make()]);
+    assert.equal(await appendAttachment(source, destination, digest, [make()]), first);
+    assert.equal(await layersOf('org/other:v1', digest), 1);
+  } finally {
+    await destination.abort();
+    await source.close();
+  }
+});
+
 test('what is under the tag and is no attachment is not overwritten', async () => {
   await assert.rejects(sign('att/sig-index:v1', key), (error) => {
     return isBootsealError(error) && error.code === 'cosign/bad-attachment';

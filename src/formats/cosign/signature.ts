@@ -1,6 +1,7 @@
 /** A signature as it is kept beside an image: what kind it is, and for sigstore its payload and annotations. */
 import { concatBytes, encodeUtf8 } from '../../bytes/bytes.ts';
 import { BootsealError, isBootsealError } from '../../errors.ts';
+import type { SigstorePublicKey } from './public-key.ts';
 import { forEachMember, goBytes, goString } from '../strict-json/go-decode.ts';
 import type { JsonNode } from '../strict-json/json-node.ts';
 import { parseStrictJson } from '../strict-json/parser.ts';
@@ -16,6 +17,8 @@ export interface SigstoreSignature {
   readonly mimeType: string;
   readonly payload: Uint8Array;
   readonly annotations: ReadonlyMap<string, string>;
+  /** Key of a signature that was made in this process; never stored. ECDSA makes other bytes each time. */
+  readonly madeBy?: SigstorePublicKey;
 }
 
 export type RawSignature =
