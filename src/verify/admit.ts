@@ -26,9 +26,13 @@ export async function prepareAdmit(request: VerifyRequest, ports: VerifyPorts = 
 
 export function refusal(verdict: PolicyVerdict, prefix = ''): BootsealError {
   const code = verdict.reasonCode ?? 'trust/rejected';
+  const unsupported = code === 'policy/unsupported-requirement';
   return new BootsealError(code, `${prefix}Source image rejected: ${verdict.message ?? ''}`, {
-    exit: code === 'policy/unsupported-requirement' ? 3 : 1,
+    exit: unsupported ? 3 : 1,
     where: verdict.policyFile,
+    ...(unsupported && {
+      hint: 'use sigstoreSigned with keyPath for this name, or verify the image with skopeo',
+    }),
   });
 }
 
