@@ -165,7 +165,7 @@ test('every file opens with its purpose', () => {
 
 test('every format has a test', () => {
   const formats = new Set<string>(
-    files.filter((file) => topFolder(file) === 'formats').map((file) => file.split('/')[1]!),
+    files.filter((file) => topFolder(file) === 'formats').map((file) => file.split('/')[1]),
   );
   const tests = readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' }).filter((file) =>
     file.endsWith('.test.ts'),

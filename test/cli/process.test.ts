@@ -143,3 +143,23 @@ test('without a terminal a passphrase must come from a file: status 2', () => {
     rmSync(folder, { recursive: true });
   }
 });
+
+test('bash completes commands, options and values', () => {
+  const script = `
+    bootseal() { "$NODE" "$BOOTSEAL" "$@"; }
+    eval "$(bootseal completion bash)"
+    try() { COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); COMPREPLY=(); _bootseal; echo "$*: \${COMPREPLY[*]}"; }
+    try bootseal key generate s
+    try bootseal digest --epo
+    try bootseal digest --hash sha5
+    complete -p bootseal`;
+  const { stdout, status } = shell(script);
+  assert.equal(status, 0);
+  assert.deepEqual(stdout.replaceAll(/ \n/g, '\n').split('\n'), [
+    'bootseal key generate s: sigstore secureboot',
+    'bootseal digest --epo: --epoch',
+    'bootseal digest --hash sha5: sha512',
+    'complete -o default -F _bootseal bootseal',
+    '',
+  ]);
+});

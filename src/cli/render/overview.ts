@@ -1,4 +1,5 @@
 /** `bootseal --help`, `bootseal key --help`, and what is said about words that name no command. */
+import { writeSync } from 'node:fs';
 import { GROUPS, type CommandEntry } from '../commands.ts';
 
 const HELP_WORDS: ReadonlySet<string> = new Set(['--help', '-h', 'help']);
@@ -24,12 +25,24 @@ export function printOverview(commands: readonly CommandEntry[], argv: readonly 
   const prefix = words.filter((word) => !word.startsWith('-'));
   const below = commands.filter((entry) => prefix.every((word, index) => entry.path[index] === word));
   if (wantsHelp && below.length > 0) {
-    process.stdout.write(overview(below, prefix));
+    printNow(overview(below, prefix));
     return 0;
   }
   const error = argv.length === 0 || below.length > 0 ? missing(prefix) : unknown(commands, prefix, argv);
   process.stderr.write(error);
   return 2;
+}
+
+/** Written without `process.stdout`, whose making takes longer than all the rest of this command. */
+function printNow(text: string): void {
+  const bytes = new TextEncoder().encode(text);
+  let at = 0;
+  try {
+    while (at < bytes.length) at += writeSync(1, bytes, at);
+  } catch {
+    // A pipe that is full for the moment, or closed: the stream knows how to deal with either.
+    process.stdout.on('error', () => undefined).write(bytes.subarray(at));
+  }
 }
 
 function overview(commands: readonly CommandEntry[], prefix: readonly string[]): string {
