@@ -7,6 +7,7 @@ export type Values = readonly string[];
 
 /** Lists, because scripts give an option twice and the last one counts, as with ukify. */
 export interface UkiBuildFlags {
+  readonly config?: Values;
   readonly linux?: Values;
   readonly initrd?: Values;
   readonly cmdline?: Values;
@@ -39,6 +40,7 @@ const list = (placeholder: string, brief: string, parse = text) =>
   ({ kind: 'parsed', parse, optional: true, variadic: true, placeholder, brief }) as const;
 
 export const ukiBuildFlags: FlagParametersForType<UkiBuildFlags> = {
+  config: list('FILE', "ukify's configuration file"),
   linux: list('FILE', 'kernel; without one an addon is built'),
   initrd: list('FILE', 'initrd; several are joined'),
   cmdline: list('TEXT', 'kernel command line', verbatim),

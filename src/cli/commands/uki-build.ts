@@ -2,6 +2,7 @@
 import { escapeText } from '../../bytes/printable.ts';
 import { MACHINES, type EfiArchitecture } from '../../formats/pe/format.ts';
 import { defineCommand, usageError, type Command } from '../command.ts';
+import type { CliContext } from '../context.ts';
 import { readSecureBootKey } from '../secure-boot-key.ts';
 import { ukiBuildFlags, type UkiBuildFlags, type Values } from '../uki-build-flags.ts';
 
@@ -12,7 +13,8 @@ export const command: Command = defineCommand<UkiBuildFlags, []>({
   flags: ukiBuildFlags,
   aliases: { o: 'output' },
   args: [],
-  async run(context, flags) {
+  async run(context, given) {
+    const flags = await withConfig(given, context);
     const { buildUkiFile } = await import('../../seal/uki-file.ts');
     const stub = last(flags.stub);
     if (stub === undefined) throw usageError('--stub is needed', "give the image's linux<arch>.efi.stub");
@@ -57,6 +59,19 @@ export const command: Command = defineCommand<UkiBuildFlags, []>({
     return { ok: true, text: `Wrote ${signed} ${escapeText(result.output)}`, json: { ...result } };
   },
 });
+
+/** The command line wins; its initrds follow those of the file. */
+async function withConfig(flags: UkiBuildFlags, context: CliContext): Promise<UkiBuildFlags> {
+  const file = last(flags.config);
+  if (file === undefined) return flags;
+  const { readBootFile } = await import('../../stores/boot-file.ts');
+  const { parseUkifyConfig } = await import('../../uki/ukify-config.ts');
+  const text = new TextDecoder().decode(await readBootFile(file));
+  const config: UkiBuildFlags = parseUkifyConfig(text, (message) => context.note(message));
+  const efiArch = config.efiArch?.filter((name) => name in MACHINES);
+  const initrd = [...(config.initrd ?? []), ...(flags.initrd ?? [])];
+  return { ...config, ...optional({ efiArch }), ...optional(flags), initrd };
+}
 
 function last(values: Values | undefined): string | undefined {
   return values?.at(-1);
