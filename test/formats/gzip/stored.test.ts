@@ -28,3 +28,16 @@ test('the bytes are fixed, whatever zlib is linked', () => {
     '1f8b08000000000000ff' + '000100feff61' + '010000ffff' + '43beb7e8' + '01000000',
   );
 });
+
+test('the bytes do not tell how the content was cut into parts', () => {
+  const content = new Uint8Array(200_001).map((_, at) => at % 251);
+  const whole = concatBytes([...gzipStored([content])]);
+  fc.assert(
+    fc.property(fc.array(fc.nat(content.length), { maxLength: 6 }), (cuts) => {
+      const bounds = [0, ...cuts.toSorted((a, b) => a - b), content.length];
+      const parts = bounds.slice(1).map((end, at) => content.subarray(bounds[at], end));
+      return equalBytes(concatBytes([...gzipStored(parts)]), whole);
+    }),
+    { numRuns: 30 },
+  );
+});
