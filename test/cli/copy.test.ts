@@ -127,6 +127,12 @@ describe('inspect', () => {
     assert.match(stdout, /linux\/amd64/);
     const raw = await bootsealOk(['inspect', '--raw', `${registry.host}/os:1`]);
     assert.equal(raw.stdout.trimEnd(), Buffer.from(image.manifest.bytes).toString());
+    const tags = await bootsealOk(['inspect', '--tags', `${registry.host}/os`]);
+    assert.deepEqual(tags.stdout.trimEnd().split('\n').toSorted(), [
+      '1',
+      `${image.manifest.digest.replace(':', '-')}.sig`,
+    ]);
+    assert.equal((await bootseal(['inspect', '--tags', 'dir:x'])).status, 2);
     const arm = makeImage(undefined, 'arm64');
     const index = makeIndex({ arm64: arm });
     await putImage(`docker://${registry.host}/arm:1`, arm);

@@ -16,7 +16,7 @@ export function printOutcome(outcome: Outcome, context: CliContext, out: Out): v
   }
   if (outcome.value !== undefined) out.stdout(`${escapeText(outcome.value)}\n`);
   const steps = context.quiet ? [] : (outcome.steps ?? []);
-  const stepsText = lines(renderSteps(steps, context.style));
+  const stepsText = lines(renderSteps(steps, context.style, context.verbose));
   if (outcome.stepsFirst === true) out.stdout(stepsText);
   if (outcome.verdict !== undefined) printVerdict(outcome.verdict, outcome.ok, context, out);
   if (outcome.stepsFirst !== true) out.stdout(stepsText);

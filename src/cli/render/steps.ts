@@ -5,17 +5,19 @@ import type { Style } from './style.ts';
 
 const MIN_TITLE_WIDTH = 10;
 
-export function renderSteps(steps: readonly Step[], style: Style): string[] {
+/** Details of steps that passed or were left out are for who asks: `--verbose`. */
+export function renderSteps(steps: readonly Step[], style: Style, verbose = true): string[] {
   const width = Math.max(MIN_TITLE_WIDTH, ...steps.map((step) => escapeText(step.title).length)) + 2;
-  return steps.flatMap((step) => renderStep(step, width, style));
+  return steps.flatMap((step) => renderStep(step, width, style, verbose));
 }
 
-function renderStep(step: Step, width: number, style: Style): string[] {
+function renderStep(step: Step, width: number, style: Style, verbose: boolean): string[] {
   const indent = ' '.repeat(2 + (style.rich ? 1 : 7) + 1 + width);
   const [summary = '', ...more] = escapeLines(step.summary);
   const lines = [`  ${style.mark(step.state)} ${escapeText(step.title).padEnd(width)}${summary}`.trimEnd()];
   for (const line of more) lines.push(indent + line);
-  const details = [...(step.details ?? [])];
+  const shown = verbose || step.state === 'failed' || step.state === 'warning';
+  const details = shown ? [...(step.details ?? [])] : [];
   if (step.hint !== undefined) details.push({ label: 'hint', value: step.hint });
   const labelWidth = Math.max(0, ...details.map((detail) => escapeText(detail.label).length)) + 2;
   for (const detail of details) lines.push(...renderDetail(detail, indent, labelWidth, style));

@@ -50,6 +50,14 @@ test('elsewhere: words in place of the marks', () => {
   );
 });
 
+test('details of what passed are for --verbose, those of what failed for everyone', () => {
+  const details = [{ label: 'digest', value: 'sha256:3b1f' }];
+  const passed: Step = { id: 'manifest', title: 'manifest', state: 'passed', summary: '5 layers', details };
+  assert.deepEqual(renderSteps([passed], plainStyle, false), ['  ok      manifest    5 layers']);
+  assert.equal(renderSteps([passed], plainStyle, true).length, 2);
+  assert.equal(renderSteps([{ ...passed, state: 'failed' }], plainStyle, false).length, 2);
+});
+
 test('a hint without details has its column too', () => {
   const step: Step = {
     id: 'base',
