@@ -39,6 +39,17 @@ test('a broken chain names the broken link, why, and what was not checked', () =
   assert.ok(text.includes('seal/digest-mismatch'));
 });
 
+test('every broken link is named', () => {
+  const failed = goodChain.map((step, at): Step =>
+    at === 3 || at === 5 ? { ...step, state: 'failed' } : step,
+  );
+  const text = page(false, failed);
+  assert.match(
+    text,
+    /2 of 6 links are broken: <a href="#link-4">UKI<\/a>, <a href="#link-6">bootloader<\/a>\./,
+  );
+});
+
 test('a chain with a warning, or with a link that was not checked, is not green', () => {
   const warned = page(true, warnedChain);
   assert.match(warned, /<body class="mixed">/);

@@ -100,11 +100,16 @@ function verdict({ ok, steps }: ReportInput): Html {
   const count = (state: StepState): number => steps.filter((step) => step.state === state).length;
   const skipped = count('skipped');
   if (!ok) {
-    const index = steps.findIndex((step) => step.state === 'failed');
+    const broken = steps.flatMap((step, index) => (step.state === 'failed' ? [index] : []));
     // Without a failed step there is no place to point at, and still no chain.
-    if (index === -1) return markup`The check did not come to an end: what is missing below was not proved.`;
+    if (broken.length === 0)
+      return markup`The check did not come to an end: what is missing below was not proved.`;
     const after = skipped === 0 ? '' : ` ${links(skipped)} ${skipped === 1 ? 'was' : 'were'} not checked.`;
-    return markup`Link ${index + 1} of ${steps.length}, ${anchor(steps[index], index)}, is broken.${after}`;
+    const [first, ...others] = broken.map((index) => anchor(steps[index], index));
+    if (others.length === 0)
+      return markup`Link ${broken[0] + 1} of ${steps.length}, ${first}, is broken.${after}`;
+    const named = others.map((other) => markup`, ${other}`);
+    return markup`${broken.length} of ${steps.length} links are broken: ${first}${named}.${after}`;
   }
   const warnings = steps.flatMap((step, index) => (step.state === 'warning' ? [index] : []));
   const held = steps.length - skipped - warnings.length;
