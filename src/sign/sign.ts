@@ -24,6 +24,10 @@ import { readAttachment } from '../verify/signatures-of.ts';
 import { appendAttachment } from './append-attachment.ts';
 import { signManifest, type SignOptions } from './sign-manifest.ts';
 
+export { generateSigstoreKey } from './generate-sigstore-key.ts';
+export { loadPrivateKey } from './private-key-file.ts';
+export { parseSignIdentity } from './sign-manifest.ts';
+
 export interface SignRequest {
   readonly image: ImageName;
   /** The name to sign; default: the image's own. */

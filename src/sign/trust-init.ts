@@ -19,6 +19,9 @@ import { zstdDecoder } from '../stores/zstd/decoder.ts';
 import { errnoOf, readSmallFile } from '../stores/trust-files/read-file.ts';
 import type { TrustFile } from './trust-files.ts';
 
+export { readPublicKeys } from './public-key-files.ts';
+export { trustFiles } from './trust-files.ts';
+
 export interface WriteOptions {
   /** Replace files that are there and differ. */
   readonly force?: boolean;

@@ -22,6 +22,8 @@ import { judgeManifest, type Judge, type JudgedManifest } from './judge.ts';
 import { chooseInstances } from './instances.ts';
 import { verifySteps } from './steps.ts';
 
+export { parseImageName } from '../formats/reference/image-name.ts';
+
 export interface VerifyRequest {
   /** The logical name: policy and identity speak of it. */
   readonly image: ImageName;

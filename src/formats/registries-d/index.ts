@@ -1,0 +1,5 @@
+/** registries.d: containers-registries.d(5). */
+export type { RegistriesConfig, RegistriesFile, Section } from './config.ts';
+export { lookasideBase, mergeRegistriesFiles, useSigstoreAttachments } from './lookup.ts';
+export { parseRegistriesFile } from './reader.ts';
+export { encodeAttachmentsFile } from './writer.ts';
