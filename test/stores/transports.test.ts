@@ -227,11 +227,20 @@ describe('oci layout', () => {
     assert.ok(!(await readdir(folder)).includes('evil'));
   });
 
-  it('reg-digest-panic: parses the digest of a subject too', async () => {
+  it('reg-digest-panic: parses the digests of a subject and of annotations too', async () => {
     const document = JSON.parse(Buffer.from(image.manifest.bytes).toString()) as object;
-    const bytes = json({ ...document, subject: { ...image.config, digest: 'sha256:zz' } });
-    const evil = { ...image, manifest: { ...image.manifest, bytes, digest: digestOf(bytes) } };
-    await assert.rejects(putImage(`oci:${join(folder, 'subject')}`, evil), { code: 'oci/bad-digest' });
+    const bad = 'sha256:zz';
+    const additions: readonly object[] = [
+      { subject: { ...image.config, digest: bad } },
+      { annotations: { 'org.opencontainers.image.base.digest': bad } },
+      { config: { ...image.config, annotations: { 'vnd.docker.reference.digest': bad } } },
+    ];
+    for (const addition of additions) {
+      const bytes = json({ ...document, ...addition });
+      const evil = { ...image, manifest: { ...image.manifest, bytes, digest: digestOf(bytes) } };
+      await assert.rejects(putImage(`oci:${join(folder, 'subject')}`, evil), { code: 'oci/bad-digest' });
+    }
+    assert.ok(!(await readdir(folder)).includes('subject'));
   });
 
   it('refuses what is no layout', async () => {

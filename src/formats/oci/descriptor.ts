@@ -26,7 +26,7 @@ export function parseDescriptor(value: unknown, what: string): Descriptor {
   if (typeof size !== 'number' || !Number.isSafeInteger(size) || size < 0) {
     throw bad(`${what}.size is not a length in bytes`);
   }
-  const annotations = optionalStrings(object['annotations'], `${what}.annotations`);
+  const annotations = parseAnnotations(object['annotations'], `${what}.annotations`);
   const platform = parsePlatform(object['platform'], `${what}.platform`);
   const artifactType = object['artifactType'];
   if (artifactType !== undefined && typeof artifactType !== 'string') {
@@ -59,6 +59,23 @@ export function optionalStrings(value: unknown, what: string): Readonly<Record<s
     result[key] = text;
   }
   return result;
+}
+
+/** Annotations whose value is a digest: of the image a child belongs to, and of the one it was made from. */
+const DIGEST_ANNOTATIONS: readonly string[] = [
+  'vnd.docker.reference.digest',
+  'org.opencontainers.image.base.digest',
+];
+
+/** Digests in annotations are held to the same grammar as any other, so that nobody further on trusts a bad one. */
+export function parseAnnotations(value: unknown, what: string): Readonly<Record<string, string>> | undefined {
+  const annotations = optionalStrings(value, what);
+  for (const key of DIGEST_ANNOTATIONS) {
+    const digest = annotations?.[key];
+    // buildah writes an empty one for an image that was made from nothing.
+    if (digest !== undefined && digest !== '') parseDigest(digest, `${what}[${JSON.stringify(key)}]`);
+  }
+  return annotations;
 }
 
 export function expectObject(value: unknown, what: string): Readonly<Record<string, unknown>> {

@@ -1,7 +1,7 @@
 /** Image manifests and indexes: OCI image-spec manifest.md and image-index.md, and Docker's schema 2. */
 import { decodeUtf8 } from '../../bytes/bytes.ts';
 import { BootsealError } from '../../errors.ts';
-import { expectObject, optionalStrings, parseDescriptor, type Descriptor } from './descriptor.ts';
+import { expectObject, parseAnnotations, parseDescriptor, type Descriptor } from './descriptor.ts';
 import { MEDIA_TYPES } from './media-types.ts';
 
 /** 4 MiB, as containers/image and registries bound a manifest: it is held in memory before its digest is known. */
@@ -50,7 +50,7 @@ export function parseManifest(bytes: Uint8Array, mediaType?: string): Manifest {
   if (declared !== undefined && knownManifestType(mediaType) !== undefined && declared !== mediaType) {
     throw bad(`document says ${declared}, but was served as ${mediaType}`);
   }
-  const annotations = optionalStrings(object['annotations'], 'annotations');
+  const annotations = parseAnnotations(object['annotations'], 'annotations');
   if (type === MEDIA_TYPES.ociIndex || type === MEDIA_TYPES.dockerList) {
     if (!hasIndex) throw bad('index without manifests');
     const manifests = parseDescriptors(object['manifests'], 'manifests');

@@ -66,7 +66,7 @@ function kindOf(codes: readonly string[]): Kind {
     return {
       code: 'registry/connection-lost',
       text: 'connection lost',
-      hint: 'try again; blobs that arrived are kept',
+      hint: 'try again',
     };
   }
   if (has(ABSENT)) {

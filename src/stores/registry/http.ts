@@ -84,7 +84,6 @@ export async function makeHttpClient(options: HttpOptions): Promise<HttpClient> 
       headersTimeout: timeouts.headers,
       bodyTimeout: timeouts.body,
       allowH2: false,
-      maxRedirections: 0,
     };
     // A proxy sees only names, and must never be asked for this machine's own.
     const proxied = hasProxy() && !isLoopback(url.hostname);

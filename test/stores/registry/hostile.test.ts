@@ -462,6 +462,46 @@ describe('a registry that stalls', () => {
   });
 });
 
+describe('sigstore attachments', () => {
+  const absent: readonly (readonly [status: number, code: string, message: string])[] = [
+    [404, 'MANIFEST_UNKNOWN', 'manifest unknown'],
+    [404, 'NAME_UNKNOWN', ''],
+    [404, 'UNKNOWN', 'Not Found'],
+    [400, 'UNKNOWN', 'repository acme/os not found'],
+  ];
+  for (const [status, code, message] of absent) {
+    it(`${status} ${code} "${message}" means that there is none`, async () => {
+      assert.equal(await attachmentAfter(status, code, message), undefined);
+    });
+  }
+
+  const errors: readonly (readonly [status: number, code: string, error: string])[] = [
+    [401, 'UNAUTHORIZED', 'registry/unauthorized'],
+    [403, 'DENIED', 'registry/denied'],
+    [400, 'UNKNOWN', 'registry/unexpected-status'],
+    [500, 'UNKNOWN', 'registry/server-error'],
+  ];
+  for (const [status, code, error] of errors) {
+    it(`${status} never passes for "not signed"`, async () => {
+      assert.equal((await refused(attachmentAfter(status, code, 'not today'))).code, error);
+    });
+  }
+
+  async function attachmentAfter(status: number, code: string, message: string): Promise<unknown> {
+    const target = await start(({ kind, request, response }) => {
+      if (kind !== 'get-manifest' || request.url?.endsWith('.sig') !== true) return false;
+      failure(response, status, code, message);
+      return true;
+    });
+    const source = await openSource(parseImageName(`${target.host}/acme/os:1`), IMPATIENT);
+    try {
+      return await source.attachment?.(image.manifest.digest);
+    } finally {
+      await source.close();
+    }
+  }
+});
+
 it('leaves no temporary files', async () => {
   for (const name of await readdir(folder, { recursive: true })) assert.ok(!name.endsWith('.tmp'), name);
 });
