@@ -37,10 +37,10 @@ function numbersFrom(seed: number): () => number {
 /** Words and noise in turn: gzip gets it to somewhat under half. */
 function makeCorpus(next: () => number): Buffer {
   const corpus = Buffer.alloc(16 * 1024 * 1024);
-  const words = Array.from({ length: 4096 }, () => (next() % 36 ** 6).toString(36).slice(next() % 4));
+  const words = Array.from({ length: 1024 }, () => (next() % 36 ** 6).toString(36).slice(next() % 4));
   for (let at = 0; at < corpus.length;) {
     const end = Math.min(at + 2048 + (next() % 6144), corpus.length);
-    if (next() % 3 === 0) for (; at < end; at++) corpus[at] = next() >>> 8;
+    if (next() % 8 === 0) for (; at < end; at++) corpus[at] = next() >>> 8;
     else while (at < end) at += corpus.write(`${words[next() % words.length]} `, at, 'latin1') || end - at;
   }
   return corpus;

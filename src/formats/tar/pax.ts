@@ -78,7 +78,7 @@ function applyRecord(records: PaxRecords, key: string, value: Uint8Array): void 
       if (key.startsWith('GNU.sparse.')) records.sparse = true;
       else if (key.startsWith(PAX_XATTR_PREFIX)) {
         records.xattrs ??= new Map();
-        records.xattrs.set(key.slice(PAX_XATTR_PREFIX.length), value.slice());
+        records.xattrs.set(key.slice(PAX_XATTR_PREFIX.length), new Uint8Array(value));
       }
   }
 }

@@ -103,7 +103,8 @@ export function createTarReader(handler: TarHandler): TarReader {
   function takeData(bytes: Uint8Array, at: number): number {
     const taken = Math.min(remaining, bytes.length - at);
     const view = bytes.subarray(at, at + taken);
-    if (state === 'extension') extensionParts.push(view.slice());
+    // A copy, and not slice(): a Buffer's would be a view of memory that is used again.
+    if (state === 'extension') extensionParts.push(new Uint8Array(view));
     else if (deliver) handler.data(view);
     remaining -= taken;
     offset += taken;
