@@ -6,6 +6,9 @@ import type { ReadOptions } from '../image.ts';
 import type { RegistryClient } from './client.ts';
 import type { HttpReply } from './http.ts';
 
+/** A registry that gives a little each time and then breaks off would keep us for ever. */
+const MAX_RESUMES = 100;
+
 /** The bytes of a blob; the iteration checks length and digest while they pass. */
 export function getBlob(
   client: RegistryClient,
@@ -22,6 +25,7 @@ async function* resumingDownload(
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const what = `reading blob ${blob.digest} in ${client.repository}`;
   let offset = 0;
+  let resumed = 0;
   for (let attempt = 1; ; attempt += 1) {
     try {
       // The registry is asked each time: a storage URL it gave before may have expired.
@@ -45,6 +49,8 @@ async function* resumingDownload(
         },
       );
     } catch (error) {
+      if (resumed >= MAX_RESUMES) throw error;
+      resumed += 1;
       await client.retry.pause(what, attempt, error);
       if (offset > 0) client.report({ kind: 'resume', what, offset });
     }

@@ -61,8 +61,10 @@ const DISCARD_PATIENCE = 2000;
 /** Bytes a second of the slowest line that we upload over: the clock for the answer runs while we still send. */
 const SLOWEST_UPLOAD = 32 * 1024;
 
-/** A small document that drips in must end sometime, though no single pause is too long. */
-const DOCUMENT_PATIENCE = 4;
+/** A body that drips in must end sometime, though no single pause is too long: so many bytes … */
+const DRIP = 4096;
+/** … within so many times the longest pause. */
+const DRIP_PATIENCE = 4;
 
 export async function makeHttpClient(options: HttpOptions): Promise<HttpClient> {
   const { Agent, EnvHttpProxyAgent, request: undiciRequest } = await import('undici');
@@ -147,25 +149,14 @@ export async function makeHttpClient(options: HttpOptions): Promise<HttpClient> 
         hint: 'bytes addressed by digest must come as they are; a proxy on the way may be set up wrongly',
       });
     }
-    const body = translated(reply.body, url, options.signal);
+    const body = watched(reply.body, url, DRIP_PATIENCE * timeouts.body, options.signal);
     return {
       status: reply.statusCode,
       url,
       header: (name) => headerAll(name)[0],
       headerAll,
       body,
-      async bytes(limit, what) {
-        const patience = setTimeout(() => {
-          reply.body.destroy(
-            Object.assign(new Error('body takes too long'), { code: 'UND_ERR_BODY_TIMEOUT' }),
-          );
-        }, DOCUMENT_PATIENCE * timeouts.body);
-        try {
-          return await readAll(body, limit, what);
-        } finally {
-          clearTimeout(patience);
-        }
-      },
+      bytes: (limit, what) => readAll(body, limit, what),
       discard,
     };
   }
@@ -199,16 +190,35 @@ async function unlessAborted<T>(pending: Promise<T>, signal: AbortSignal | undef
   }
 }
 
-async function* translated(
+/** Errors in our words. `patience`, in milliseconds, counts only while we wait for the server, not for our reader. */
+async function* watched(
   body: AsyncIterable<Uint8Array>,
   url: URL,
+  patience: number,
   signal: AbortSignal | undefined,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const parts = body[Symbol.asyncIterator]();
+  let waited = 0;
+  let arrived = 0;
   try {
-    for await (const part of body) yield part;
+    for (;;) {
+      const asked = performance.now();
+      const step = await parts.next();
+      if (step.done === true) return;
+      waited += performance.now() - asked;
+      arrived += step.value.length;
+      if (arrived >= DRIP) waited = arrived = 0;
+      else if (waited > patience) {
+        throw Object.assign(new Error('body drips in'), { code: 'UND_ERR_BODY_TIMEOUT' });
+      }
+      yield step.value;
+    }
   } catch (error) {
     signal?.throwIfAborted();
     throw requestError(error, url);
+  } finally {
+    // Ends the request of a body that is not read to its end.
+    await parts.return?.();
   }
 }
 

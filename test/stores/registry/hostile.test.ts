@@ -157,6 +157,25 @@ describe('broken transfers', () => {
     await source.close();
   });
 
+  it('end, where each try gives one byte more', async () => {
+    const [blob] = image.layers;
+    const target = await start(({ kind, request, response, registry: { blobs } }) => {
+      if (kind !== 'get-blob' || request.url?.endsWith(blob.digest) !== true) return false;
+      const bytes = Buffer.from(blobs.get(blob.digest) ?? []);
+      const from = Number(/[0-9]+/.exec(request.headers.range ?? '0')?.[0]);
+      const range = from > 0 && { 'content-range': `bytes ${from}-${bytes.length - 1}/${bytes.length}` };
+      response.writeHead(from === 0 ? 200 : 206, { 'content-length': String(bytes.length - from), ...range });
+      response.write(bytes.subarray(from, from + 1), () => setTimeout(() => request.socket.destroy(), 2));
+      return true;
+    });
+    const source = await openSource(parseImageName(`${target.host}/acme/os:1`), {
+      ...IMPATIENT,
+      retry: { attempts: 3, firstDelay: 1, maxDelay: 1 },
+    });
+    assert.equal((await refused(readBlob(source, blob))).code, 'registry/connection-lost');
+    await source.close();
+  });
+
   it('refuse another range than the one asked for', async () => {
     const blob = image.layers[1];
     const target = await start(({ kind, count, request, response, registry: { blobs } }) => {
@@ -412,16 +431,17 @@ describe('a registry that stalls', () => {
     });
   }
 
-  it('a manifest that drips in', async () => {
-    const target = await start(({ kind, request, response }) => {
-      if (kind !== 'get-manifest') return false;
-      const timer = setInterval(() => response.write(' '), 50);
-      request.socket.on('close', () => clearInterval(timer));
-      return true;
+  for (const dripping of ['get-manifest', 'get-blob'] as const)
+    it(`${dripping}: a body that drips in`, async () => {
+      const target = await start(({ kind, request, response }) => {
+        if (kind !== dripping) return false;
+        const timer = setInterval(() => response.write(' '), 50);
+        request.socket.on('close', () => clearInterval(timer));
+        return true;
+      });
+      const error = await refused(readImage(`docker://${target.host}/acme/os:1`, once));
+      assert.equal(error.code, 'registry/timeout');
     });
-    const error = await refused(readImage(`docker://${target.host}/acme/os:1`, once));
-    assert.equal(error.code, 'registry/timeout');
-  });
 
   it('429 with Retry-After, then the answer', async () => {
     const target = await start(({ kind, count, response }) => {
