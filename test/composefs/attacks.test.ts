@@ -244,7 +244,7 @@ test('tar-bomb: more decoded bytes than the compressed ones could honestly hold 
   const zeros = new Uint8Array(1024 * 1024);
   const size = 64 * zeros.length;
   const bomb = gzipSync(
-    concatBytes([entry('usr/zeros', 'file', { size }), ...Array<Uint8Array>(64).fill(zeros), TAR_END]),
+    concatBytes([entry('usr/zeros', 'file', { size }), ...Array.from({ length: 64 }, () => zeros), TAR_END]),
   );
   const blob = concatBytes([gzipSync(concatBytes(SKELETON)), bomb]);
   const input = layer(new Uint8Array(0), { mediaType: MEDIA_TYPES.ociLayerGzip, blob });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { encodeHex } from '../../../src/bytes/hex.ts';
 import { createVerityHasher, verityDigest } from '../../../src/formats/fsverity/digest.ts';
 import {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { concatBytes, decodeLatin1, encodeLatin1 } from '../../../src/bytes/bytes.ts';
 import { BootsealError } from '../../../src/errors.ts';
 import type { TarEntry } from '../../../src/formats/tar/format.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { test } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { concatBytes, equalBytes } from '../../../src/bytes/bytes.ts';
 import { BootsealError } from '../../../src/errors.ts';
 import { createFrameWalker } from '../../../src/formats/zstd/frames.ts';
