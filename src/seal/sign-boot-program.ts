@@ -1,12 +1,13 @@
 /** Job `uki sign`: signs a boot program for Secure Boot, checks the signature as firmware would, and writes it. */
-import { partsLength } from '../bytes/rope.ts';
+import { encodeHex } from '../bytes/hex.ts';
+import { partsLength, type Parts } from '../bytes/rope.ts';
 import { BootsealError } from '../errors.ts';
-import { signImage, type SignedImage, type Signer } from '../formats/authenticode/sign.ts';
+import { signImage, type Signer } from '../formats/authenticode/sign.ts';
 import { verifyPe } from '../formats/authenticode/verify.ts';
 import { isTestCertificate } from '../formats/x509/test-keys.ts';
 import { parseCertificate } from '../formats/x509/certificate.ts';
-import { writeFileAtomic } from '../stores/atomic-write.ts';
 import { readBootFile } from '../stores/boot-file.ts';
+import { writeAhead } from '../stores/write-ahead.ts';
 import { describeProgram } from '../uki/program.ts';
 
 export interface SignBootProgramRequest {
@@ -43,29 +44,33 @@ export async function signBootProgram(request: SignBootProgramRequest): Promise<
       { hint: 'sign it with --any-program if you know that it does', exit: 2 },
     );
   }
-  return writeSigned(request, await signImage([input], request));
+  return signAndWrite(request, [input]);
 }
 
-/** Verifies with the signer's own certificate before anything is written. */
-export async function writeSigned(
-  request: Pick<SignBootProgramRequest, 'output' | 'certificates'>,
-  signed: SignedImage,
+/** Signs, verifies with the signer's own certificate, and only then gives the file its name. */
+export async function signAndWrite(
+  request: Pick<SignBootProgramRequest, 'output' | 'certificates' | 'signer' | 'signingTime'>,
+  program: Parts,
 ): Promise<SignedBootProgram> {
+  const { output } = request;
   const [certificate] = request.certificates;
-  const anchors = certificate === undefined ? [] : [certificate];
-  const verdict = verifyPe(signed.parts, { anchors, digest: signed.digest });
-  const own = verdict.signatures.findLast(({ accepted }) => accepted);
-  if (own === undefined || verdict.authenticodeSha256 === undefined) {
-    const reasons = verdict.reasons.map(({ message }) => message).join('; ');
-    throw new BootsealError('sign/signature-unusable', `firmware would refuse this signature: ${reasons}`);
-  }
-  await writeFileAtomic(request.output, signed.parts);
+  const signed = await writeAhead(output, program, async () => {
+    const image = await signImage(program, request);
+    const anchors = certificate === undefined ? [] : [certificate];
+    const verdict = verifyPe(image.parts, { anchors, digest: image.digest });
+    const own = verdict.signatures.findLast(({ accepted }) => accepted);
+    if (own === undefined) {
+      const reasons = verdict.reasons.map(({ message }) => message).join('; ');
+      throw new BootsealError('sign/signature-unusable', `firmware would refuse this signature: ${reasons}`);
+    }
+    return { ...image, signedBy: own.subject ?? '', signatures: verdict.signatures.length };
+  });
   return {
-    output: request.output,
+    output,
     size: partsLength(signed.parts),
-    signedBy: own.subject ?? '',
-    authenticodeSha256: verdict.authenticodeSha256,
-    signatures: verdict.signatures.length,
+    signedBy: signed.signedBy,
+    authenticodeSha256: encodeHex(signed.digest),
+    signatures: signed.signatures,
     testKey: certificate !== undefined && isTestCertificate(parseCertificate(certificate)),
   };
 }

@@ -4,10 +4,10 @@ import { readdir } from 'node:fs/promises';
 import { decodeUtf8, encodeUtf8 } from '../bytes/bytes.ts';
 import { gatherParts, partsLength, type Parts } from '../bytes/rope.ts';
 import { BootsealError } from '../errors.ts';
-import { signImage, signPe, type Signer } from '../formats/authenticode/sign.ts';
+import { signPe, type Signer } from '../formats/authenticode/sign.ts';
 import type { EfiArchitecture } from '../formats/pe/format.ts';
 import { readPe } from '../formats/pe/reader.ts';
-import { writeSigned } from './sign-boot-program.ts';
+import { signAndWrite } from './sign-boot-program.ts';
 import { writeFileAtomic } from '../stores/atomic-write.ts';
 import { readBootFile } from '../stores/boot-file.ts';
 import { fileError } from '../stores/trust-files/read-file.ts';
@@ -78,7 +78,7 @@ async function writeUki(request: UkiFileRequest, uki: Parts): Promise<UkiFile> {
     await writeFileAtomic(output, uki);
     return { output, size: partsLength(uki) };
   }
-  const { size, signedBy } = await writeSigned({ ...key, output }, await signImage(uki, key));
+  const { size, signedBy } = await signAndWrite({ ...key, output }, uki);
   return { output, size, signedBy };
 }
 

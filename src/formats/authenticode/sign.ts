@@ -15,7 +15,7 @@ import { checkLayout, readPe, unsignedSize, type PeImage } from '../pe/reader.ts
 import { computeCheckSum } from '../pe/writer.ts';
 import { encodeAttribute, encodeSignedAttributes, encodeSignedData } from '../pkcs7/signed-data.ts';
 import { isAuthority, keyUsages, parseCertificate, type Certificate } from '../x509/certificate.ts';
-import { authenticodeDigest } from './digest.ts';
+import { authenticodeDigestInSlices } from './digest.ts';
 import type { Signer } from './ports.ts';
 import { encodeSpcContent } from './spc.ts';
 import { encodeTableEntry, readCertificateTable } from './table.ts';
@@ -61,7 +61,7 @@ export async function signImage(file: Parts, options: SignOptions): Promise<Sign
   readCertificateTable(file, pe);
   const certificate = checkSigningCertificate(options);
 
-  const digest = authenticodeDigest(file, pe);
+  const digest = await authenticodeDigestInSlices(file, pe);
   const pkcs7 = await signDigest(digest, certificate, options);
   return { parts: appendSignature(file, pe, pe.securityEntryOffset, encodeTableEntry(pkcs7)), digest };
 }
