@@ -192,13 +192,13 @@ function changeStored(
 
 const MANIFEST = 'application/vnd.oci.image.manifest.v1+json';
 
-/** Replaces one base64 digit in the annotation that holds the signature. */
+/** Replaces one base64 digit in the annotation that holds the signature, in each when there are several. */
 async function changeSignature(ground: TamperGround): Promise<Tampered> {
   const { layout, tag } = ground.sealed;
   const url = attachmentUrl(ground, ground.repository, sha256(manifestBytes(layout, tag)));
   const good = await getManifest(url);
   const bad = good.replace(
-    /("dev\.cosignproject\.cosign\/signature":\s*"[^"]{40})(.)/,
+    /("dev\.cosignproject\.cosign\/signature":\s*"[^"]{40})(.)/g,
     (_, before: string, digit: string) => `${before}${digit === 'A' ? 'B' : 'A'}`,
   );
   if (bad === good) throw new Error(`no signature in ${url}`);
