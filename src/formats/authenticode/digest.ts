@@ -4,7 +4,6 @@
  * and reading the file from front to back are the same thing.
  */
 import { createHash } from 'node:crypto';
-import { setImmediate } from 'node:timers/promises';
 import { sliceParts, type Parts } from '../../bytes/rope.ts';
 import { CERTIFICATE_ALIGNMENT, roundUp } from '../pe/format.ts';
 import { unsignedSize, type PeImage } from '../pe/reader.ts';
@@ -25,7 +24,7 @@ export async function authenticodeDigestInSlices(file: Parts, pe: PeImage): Prom
   for (const part of hashedParts(file, pe)) {
     for (let at = 0; at < part.length; at += SLICE) {
       hash.update(part.subarray(at, at + SLICE));
-      if (part.length - at > SLICE) await setImmediate();
+      if (part.length - at > SLICE) await new Promise((resolve) => setImmediate(resolve));
     }
   }
   return hash.digest();
