@@ -15,7 +15,8 @@
  * -- policy.json --                  files, put into the folder the commands run in
  * ```
  *
- * `$WORK` is that folder, `$VECTORS` is test/vectors. Regular expressions stand between single quotes.
+ * `$WORK` is that folder, `$VECTORS` is test/vectors. Regular expressions stand between single quotes;
+ * a word between double quotes is a JSON string, for characters that are better not seen.
  */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
@@ -111,11 +112,13 @@ function runAtTerminal(args: readonly string[], state: State): Ran {
   return run('script', ['-qec', command, '/dev/null'], terminal);
 }
 
-/** Words of a line; single quotes keep spaces and backslashes as they are. */
+/** Words of a line; single quotes keep spaces and backslashes as they are, double quotes hold a JSON string. */
 function words(line: string, state: State): string[] {
-  return [...line.matchAll(/'([^']*)'|(\S+)/g)].map(([, quoted, bare]) =>
-    quoted === undefined ? bare.replace('$WORK', state.folder).replace('$VECTORS', vectorPath()) : quoted,
-  );
+  return [...line.matchAll(/'([^']*)'|("(?:\\.|[^"\\])*")|(\S+)/g)].map(([, quoted, json, bare]) => {
+    if (quoted !== undefined) return quoted;
+    if (json !== undefined) return JSON.parse(json) as string;
+    return bare.replace('$WORK', state.folder).replace('$VECTORS', vectorPath());
+  });
 }
 
 function splitFiles(text: string): { script: string[]; files: Map<string, string> } {
