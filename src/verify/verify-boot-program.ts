@@ -1,9 +1,13 @@
 /** Job `uki verify`: the verdict over one file, and each signature as a step. */
 import { verifyPe, type PeVerdict } from '../formats/authenticode/verify.ts';
 import { verifyAs, type Verifier } from '../formats/authenticode/verify-as.ts';
+import { isBootsealError } from '../errors.ts';
 import type { Step } from '../steps.ts';
 import { readBootFile } from '../stores/boot-file.ts';
 import { readCertificates } from '../stores/keys/certificates.ts';
+import { checkClosed } from '../uki/closed.ts';
+import { inspectUki } from '../uki/inspect.ts';
+import { describeProgram } from '../uki/program.ts';
 
 export interface VerifyBootProgramRequest {
   readonly file: string;
@@ -25,7 +29,7 @@ export async function verifyBootProgram(request: VerifyBootProgramRequest): Prom
   const file = await readBootFile(request.file);
   const options = { anchors, ...(request.at === undefined ? {} : { at: request.at }) };
   const verdict = request.as === undefined ? verifyPe(file, options) : verifyAs(request.as, file, options);
-  return { verdict, steps: verdictSteps(verdict) };
+  return { verdict, steps: [...verdictSteps(verdict), ...openSteps(file)] };
 }
 
 /** One step a signature, then the warnings. A file that could not be read that far has one step: why. */
@@ -52,4 +56,28 @@ export function verdictSteps(verdict: PeVerdict): Step[] {
     code,
   }));
   return [...file, ...signatures, ...warnings];
+}
+
+/** A signed UKI that takes unsigned parts from the loader boots, but it is not what its signature suggests. */
+function openSteps(file: Uint8Array): Step[] {
+  try {
+    if (describeProgram(file) !== 'uki') return [];
+    checkClosed(inspectUki(file));
+    return [];
+  } catch (error) {
+    if (!isBootsealError(error)) throw error;
+    // A file that cannot be read has its own step already.
+    if (error.code !== 'uki/open') return [];
+    const { code, message, hint } = error;
+    return [
+      {
+        id: 'closed',
+        title: 'closed',
+        state: 'warning',
+        summary: message,
+        code,
+        ...(hint === undefined ? {} : { hint }),
+      },
+    ];
+  }
 }

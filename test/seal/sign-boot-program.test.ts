@@ -24,12 +24,18 @@ describe('uki sign', () => {
     assert.ok(trusted.verdict.accepted);
     assert.deepEqual(
       trusted.steps.map(({ id, state }) => [id, state]),
-      [['signature-1', 'passed']],
+      [
+        ['signature-1', 'passed'],
+        ['closed', 'warning'],
+      ],
     );
     const other = await verifyBootProgram({ file: output, certificates: [vectorPath('keys/other.pem')] });
     assert.deepEqual(
       other.steps.map(({ id, code }) => [id, code]),
-      [['signature-1', 'authenticode/untrusted-signer']],
+      [
+        ['signature-1', 'authenticode/untrusted-signer'],
+        ['closed', 'uki/open'],
+      ],
     );
   });
 

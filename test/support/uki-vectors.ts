@@ -23,6 +23,13 @@ export type Edit =
 
 export type VectorInput = FileSpec | { readonly from: FileSpec; readonly edits: readonly Edit[] };
 
+export interface VerifyCase {
+  readonly name: string;
+  readonly input: VectorInput;
+  /** Anchor → tool → what it said. */
+  readonly verdicts: Readonly<Record<string, Readonly<Record<string, { readonly exit: number }>>>>;
+}
+
 /** The cases of one kind; `T` describes the fields that the test reads. */
 export function readCases<T>(kind: string): T[] {
   const { cases } = JSON.parse(readFileSync(join(ROOT, kind, 'cases.json'), 'utf8')) as { cases: T[] };

@@ -6,6 +6,8 @@ import { inspectText } from '../../src/uki/inspect-output.ts';
 import { loadableKernel, unameOf } from '../../src/uki/kernel.ts';
 import { describeProgram } from '../../src/uki/program.ts';
 import { checkSplash } from '../../src/uki/splash.ts';
+import type { UkiSection, UkiSections } from '../../src/uki/sections.ts';
+import { checkClosed, openSections } from '../../src/uki/closed.ts';
 import { gatherParts } from '../../src/bytes/rope.ts';
 import { assembleUki } from '../../src/uki/assemble.ts';
 import { vectorFile } from '../support/uki-vectors.ts';
@@ -51,6 +53,31 @@ describe('inspectUki', () => {
     assert.equal(shownText(sectionOf(info, '.cmdline')!), 'a\u001b[2Jb\\0c');
     assert.ok(inspectText(info).includes('    a\\x1b[2Jb\\0c\n'));
     assert.ok(!inspectText(info).includes('\u001b'));
+  });
+});
+
+describe('closed UKIs', () => {
+  const initrd = [Uint8Array.of(1)];
+  const open = (sections: UkiSections, profiles: UkiSection[][] = []) =>
+    openSections(inspectUki(gatherParts(assembleUki({ stub, sections, profiles }))));
+  const section = (name: string, text: string): UkiSection => ({ name, data: [Buffer.from(text)] });
+
+  it('uki-open: bring their own command line and their own initrd', () => {
+    const cmdline = Buffer.from('quiet');
+    assert.deepEqual(open({ linux, cmdline, initrd }), []);
+    assert.deepEqual(open({ linux, cmdline }), ['.initrd']);
+    assert.deepEqual(open({ linux, initrd }), ['.cmdline']);
+    assert.deepEqual(open({ linux, cmdline: new Uint8Array(0), initrd }), ['.cmdline']);
+    const info = inspectUki(gatherParts(assembleUki({ stub, sections: { linux, cmdline } })));
+    assert.throws(() => checkClosed(info), { code: 'uki/open', exit: 1 });
+  });
+
+  it('uki-open: in every profile', () => {
+    const own = [section('.profile', 'ID=a'), section('.cmdline', 'x')];
+    const bare = [section('.profile', 'ID=b')];
+    assert.deepEqual(open({ linux, initrd, cmdline: Buffer.from('y') }, [own, bare]), []);
+    assert.deepEqual(open({ linux, initrd }, [own, bare]), ['.cmdline']);
+    assert.deepEqual(open({ linux, initrd }, [own]), ['.cmdline']);
   });
 });
 

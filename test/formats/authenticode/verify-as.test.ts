@@ -9,14 +9,8 @@ import {
   readCases,
   vectorCertificate,
   vectorFile,
-  type VectorInput,
+  type VerifyCase,
 } from '../../support/uki-vectors.ts';
-
-interface VerifyCase {
-  readonly name: string;
-  readonly input: VectorInput;
-  readonly verdicts: Readonly<Record<string, Readonly<Record<string, { readonly exit: number }>>>>;
-}
 
 const cases = readCases<VerifyCase>('verify').flatMap(({ name, input, verdicts }) =>
   Object.entries(verdicts)

@@ -16,14 +16,8 @@ import {
   readCases,
   vectorCertificate,
   vectorFile,
-  type VectorInput,
+  type VerifyCase,
 } from '../../support/uki-vectors.ts';
-
-interface VerifyCase {
-  readonly name: string;
-  readonly input: VectorInput;
-  readonly verdicts: Readonly<Record<string, Readonly<Record<string, { readonly exit: number }>>>>;
-}
 
 /** Changes outside of what is signed, which no verifier and no firmware minds. */
 const HARMLESS = new Set(['tamper-checksum', 'tamper-checksum-zero']);
