@@ -52,11 +52,14 @@ export function isBootsealError(error: unknown): error is BootsealError {
 
 /** The same error with further details: where it happened, or a hint that only the caller knows. */
 export function withDetails(error: BootsealError, details: ErrorDetails): BootsealError {
-  return new BootsealError(error.code, error.message, {
+  const detailed = new BootsealError(error.code, error.message, {
     hint: error.hint ?? details.hint,
     cause: error.cause ?? details.cause,
     offset: error.offset ?? details.offset,
     where: error.where ?? details.where,
     exit: details.exit ?? error.exit,
   });
+  // Where it arose, not where it was told more about.
+  if (error.stack !== undefined) detailed.stack = error.stack;
+  return detailed;
 }

@@ -3,6 +3,7 @@
  * status is 0 yes, 1 the verdict is no, 2 usage, 3 could not decide, 130 and 143 when interrupted.
  */
 import { buildApplication, buildCommand, run, text_en } from '@stricli/core';
+import { isBootsealError, withDetails } from '../errors.ts';
 import { commonFlags, type CommonFlags } from './common-flags.ts';
 import type { Command, Outcome } from './command.ts';
 import { usageError } from './command.ts';
@@ -86,8 +87,15 @@ async function runGuarded(
     return { outcome };
   } catch (error) {
     await close();
-    return { error };
+    return { error: located(error, args) };
   }
+}
+
+/** An error that does not say where it is, is in the one thing that the command is about. */
+function located(error: unknown, args: readonly unknown[]): unknown {
+  if (!isBootsealError(error) || error.where !== undefined || error.exit === 2) return error;
+  const [only, ...others] = args;
+  return typeof only === 'string' && others.length === 0 ? withDetails(error, { where: only }) : error;
 }
 
 function printEnding(
