@@ -127,6 +127,25 @@ test('a passphrase is asked at the terminal and not shown', { timeout: 60_000 },
   }
 });
 
+test('Control-C at the question is an interrupt: status 130', { timeout: 60_000 }, async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'bootseal-secret-'));
+  try {
+    const command = `'${process.execPath}' '${program}' key generate sigstore --output-prefix acme`;
+    const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: folder, stdio: 'pipe' });
+    let shown = '';
+    child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
+      shown += chunk;
+      if (shown.endsWith('(empty for none): ')) child.stdin.write('half\u0003');
+    });
+    await once(child, 'close');
+    assert.match(shown, /interrupted/);
+    assert.equal(child.exitCode, 130);
+    assert.deepEqual(readdirSync(folder), []);
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
 test('without a terminal a passphrase must come from a file: status 2', () => {
   const folder = mkdtempSync(join(tmpdir(), 'bootseal-secret-'));
   try {
