@@ -4,10 +4,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
+import { gatherParts } from '../../src/bytes/rope.ts';
 import { isBootsealError } from '../../src/errors.ts';
+import { signPe } from '../../src/formats/authenticode/sign.ts';
+import { verifyPe } from '../../src/formats/authenticode/verify.ts';
 import { readCertificates } from '../../src/stores/keys/certificates.ts';
 import { isEncryptedKey, readSigningKey } from '../../src/stores/keys/signing-key.ts';
-import { vectorCertificate, vectorKeyPem, vectorPath } from '../support/uki-vectors.ts';
+import { vectorCertificate, vectorFile, vectorKeyPem, vectorPath } from '../support/uki-vectors.ts';
 
 let folder: string;
 before(async () => (folder = await mkdtemp(join(tmpdir(), 'bootseal-keys-'))));
@@ -75,6 +78,41 @@ describe('private key files', () => {
         return true;
       });
     }
+  });
+});
+
+describe('damaged key files', () => {
+  const image = [vectorFile('s-uki.efi')];
+  const certificates = [vectorCertificate('rsa2048')];
+
+  it('cut off anywhere are refused', async () => {
+    for (const [name, bytes] of [
+      ['cut.pem', Buffer.from(vectorKeyPem('rsa2048'))],
+      ['cut.der', createPrivateKey(vectorKeyPem('rsa2048')).export({ type: 'pkcs8', format: 'der' })],
+    ] as const) {
+      for (let length = 0; length < bytes.length - 30; length += 7) {
+        const path = await file(name, bytes.subarray(0, length));
+        await assert.rejects(readSigningKey(path), { code: 'key/not-private' }, `${name}: ${length} bytes`);
+      }
+    }
+  });
+
+  it('with any byte changed sign correctly or not at all', async () => {
+    const der = createPrivateKey(vectorKeyPem('rsa2048')).export({ type: 'pkcs8', format: 'der' });
+    let refused = 0;
+    for (let offset = 0; offset < der.length; offset += 13) {
+      const bytes = Buffer.from(der);
+      bytes[offset]! ^= 1 << (offset % 8);
+      const path = await file('flipped.der', bytes);
+      try {
+        const signed = gatherParts(await signPe(image, { signer: await readSigningKey(path), certificates }));
+        assert.ok(verifyPe(signed, { anchors: certificates }).accepted, `offset ${offset}`);
+      } catch (error) {
+        assert.ok(isBootsealError(error), `offset ${offset}: ${String(error)}`);
+        refused += 1;
+      }
+    }
+    assert.ok(refused > 20, `${refused} refused`);
   });
 });
 

@@ -35,8 +35,24 @@ export function signerOf(key: KeyObject, where?: string): Signer {
   const publicKeySpki = createPublicKey(key).export({ type: 'spki', format: 'der' });
   return {
     publicKeySpki: Uint8Array.from(publicKeySpki),
-    sign: async (data) => sign('sha256', data, key),
+    sign: async (data) => signWith(key, data, where),
   };
+}
+
+function signWith(key: KeyObject, data: Uint8Array, where: string | undefined): Uint8Array {
+  try {
+    return sign('sha256', data, key);
+  } catch {
+    // Numbers that do not belong together; the library's error is dropped, as below.
+    throw new BootsealError(
+      'key/damaged',
+      'the private key does not work: its numbers do not fit each other',
+      {
+        ...(where === undefined ? {} : { where }),
+        exit: 2,
+      },
+    );
+  }
 }
 
 function loadKey(path: string, bytes: Uint8Array, passphrase: string | Uint8Array | undefined): KeyObject {
