@@ -15,8 +15,9 @@ export async function askSecret(question: string, signal: AbortSignal): Promise<
   const descriptor = openTerminal();
   const input = new ReadStream(descriptor);
   const output = new WriteStream(descriptor);
-  output.write(question);
+  // Before the question: what is typed quickly must not be shown either.
   input.setRawMode(true);
+  output.write(question);
   try {
     return await readLine(input, signal);
   } finally {
