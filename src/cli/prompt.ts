@@ -52,7 +52,8 @@ async function readLine(input: ReadStream, signal: AbortSignal): Promise<string>
       for (const byte of chunk) {
         if (byte === ENTER || byte === NEWLINE)
           return new TextDecoder('utf-8', { fatal: true }).decode(Uint8Array.from(bytes));
-        if (byte === INTERRUPT) await interrupt(signal);
+        // A raw terminal sends Control-C as a byte; the program treats it like every other interrupt.
+        if (byte === INTERRUPT) process.emit('SIGINT', 'SIGINT');
         if (byte === INTERRUPT || (byte === END_OF_INPUT && bytes.length === 0)) throw interrupted();
         if (BACKSPACE.has(byte)) dropCharacter(bytes);
         else bytes.push(byte);
@@ -64,15 +65,6 @@ async function readLine(input: ReadStream, signal: AbortSignal): Promise<string>
     signal.removeEventListener('abort', stop);
   }
   throw interrupted();
-}
-
-/** A raw terminal sends Control-C as a byte; the program treats it like every other interrupt. */
-async function interrupt(signal: AbortSignal): Promise<void> {
-  const heard = new Promise<void>((resolve) =>
-    signal.addEventListener('abort', () => resolve(), { once: true }),
-  );
-  process.kill(process.pid, 'SIGINT');
-  if (!signal.aborted) await heard;
 }
 
 function interrupted(): BootsealError {
