@@ -12,6 +12,7 @@ import { formatImageName, type ImageName } from '../formats/reference/image-name
 import type { ProgressPort } from '../sign/copy-blobs.ts';
 import { copyImage } from '../sign/copy.ts';
 import type { ImageSource } from '../stores/image.ts';
+import { cannotWrite } from '../stores/file-errors.ts';
 import { withLock } from '../stores/file-lock.ts';
 import { pruneLayout } from '../stores/oci-layout/prune.ts';
 import { openSource, type TransportOptions } from '../stores/open.ts';
@@ -195,6 +196,7 @@ async function pull(
   const copied = await copyImage({ from: source.name, to, removeSignatures: true }, options);
   if (copied.digest !== pinnedDigest) {
     throw new BootsealError('host/other-image', `pulled ${copied.digest}, but ${pinnedDigest} was judged`, {
+      hint: 'the registry gives other bytes than it says; run it again, and ask who runs it',
       exit: 1,
     });
   }
@@ -209,9 +211,7 @@ async function locked<T>(root: string, work: () => Promise<T>): Promise<T> {
   try {
     await mkdir(root, { recursive: true });
   } catch (cause) {
-    throw new BootsealError('file/cannot-write', `cannot write ${root}: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw cannotWrite(root, cause);
   }
   return withLock(join(root, '.lock'), work);
 }

@@ -45,7 +45,10 @@ export async function inspectImage(
     image = await source.manifest(chosen.digest);
     manifest = parseManifest(image.bytes, image.mediaType);
   }
-  if (manifest.kind === 'index') throw new BootsealError('oci/bad-manifest', 'an index within an index');
+  if (manifest.kind === 'index')
+    throw new BootsealError('oci/bad-manifest', 'an index within an index', {
+      hint: 'an index of indexes is no image',
+    });
   const config = parseConfig(
     await readAll(source.blob(manifest.config), MAX_CONFIG_SIZE, 'image configuration'),
   );

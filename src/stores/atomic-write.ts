@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { BootsealError } from '../errors.ts';
+import { asWriteError, systemCode } from './file-errors.ts';
 
 export interface AtomicWriteOptions {
   /** Permission bits before the umask; 0o644 by default. */
@@ -37,7 +37,7 @@ export async function writeFileAtomic(
     await moveInto(temporary, path, options.overwrite ?? true);
   } catch (error) {
     await rm(temporary, { force: true });
-    throw asFileError(error, path);
+    throw asWriteError(error, path);
   }
 }
 
@@ -82,34 +82,12 @@ export async function writeAll(file: FileHandle, bytes: Uint8Array, position?: n
   }
 }
 
-/** `ENOENT` and the like, of an error that the system raised. */
-export function systemCode(error: unknown): string | undefined {
-  if (typeof error !== 'object' || error === null || !('code' in error) || !('syscall' in error))
-    return undefined;
-  return typeof error.code === 'string' ? error.code : undefined;
-}
-
 async function openTemporary(temporary: string, path: string, mode = 0o644): Promise<FileHandle> {
   try {
     return await open(temporary, 'wx', mode);
   } catch (error) {
-    throw asFileError(error, path);
+    throw asWriteError(error, path);
   }
-}
-
-/** A BootsealError for what the system said about writing `path`; anything else as it is. */
-export function asFileError(error: unknown, path: string): unknown {
-  const code = systemCode(error);
-  if (code === undefined) return error;
-  if (code === 'EEXIST') {
-    return new BootsealError('file/exists', `${path} exists`, {
-      hint: 'choose another name or remove it first',
-      cause: error,
-    });
-  }
-  return new BootsealError('file/cannot-write', `cannot write ${path}: ${(error as Error).message}`, {
-    cause: error,
-  });
 }
 
 /** Milliseconds. A process id means nothing on another machine that shares the folder: age counts as well. */

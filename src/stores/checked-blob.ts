@@ -72,3 +72,9 @@ export function tooLarge(what: string, limit: number): BootsealError {
     hint: 'no real image needs that much; the store is damaged or hostile',
   });
 }
+
+export function noManifest(): BootsealError {
+  return new BootsealError('store/no-manifest', 'commit before the manifest was written', {
+    hint: 'this is a mistake in bootseal; please report it',
+  });
+}

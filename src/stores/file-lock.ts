@@ -2,7 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { open, readFile, rename, rm, unlink } from 'node:fs/promises';
 import { BootsealError } from '../errors.ts';
-import { isRunning, systemCode } from './atomic-write.ts';
+import { isRunning } from './atomic-write.ts';
+import { cannotWrite, systemCode } from './file-errors.ts';
 
 /** Milliseconds. An index is written in far less. */
 const PATIENCE = 30_000;
@@ -51,9 +52,7 @@ async function create(path: string, owner: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (systemCode(error) === 'EEXIST') return false;
-    throw new BootsealError('file/cannot-write', `cannot lock ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw cannotWrite(path, error);
   }
 }
 

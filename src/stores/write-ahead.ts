@@ -5,7 +5,8 @@
 import { open, rm, type FileHandle } from 'node:fs/promises';
 import type { Parts } from '../bytes/rope.ts';
 import { partsLength } from '../bytes/rope.ts';
-import { moveInto, temporaryName, asFileError } from './atomic-write.ts';
+import { moveInto, temporaryName } from './atomic-write.ts';
+import { asWriteError } from './file-errors.ts';
 
 /**
  * Writes what `finish` returns to `path`, as `writeFileAtomic` does. Meanwhile `body`, which most of it will be views
@@ -19,7 +20,7 @@ export async function writeAhead<T extends { readonly parts: Parts }>(
 ): Promise<T> {
   const temporary = temporaryName(path);
   const file = await open(temporary, 'wx', 0o644).catch((error: unknown) => {
-    throw asFileError(error, path);
+    throw asWriteError(error, path);
   });
   try {
     let result: T;
@@ -40,7 +41,7 @@ export async function writeAhead<T extends { readonly parts: Parts }>(
     return result;
   } catch (error) {
     await rm(temporary, { force: true });
-    throw asFileError(error, path);
+    throw asWriteError(error, path);
   }
 }
 

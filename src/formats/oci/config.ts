@@ -44,5 +44,7 @@ export function parseConfig(bytes: Uint8Array): ImageConfig {
 }
 
 function bad(message: string): BootsealError {
-  return new BootsealError('oci/bad-config', message);
+  return new BootsealError('oci/bad-config', message, {
+    hint: 'the image is damaged or not an OCI image; copy or build it again',
+  });
 }

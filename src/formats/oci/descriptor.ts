@@ -85,5 +85,7 @@ export function expectObject(value: unknown, what: string): Readonly<Record<stri
 }
 
 function bad(message: string): BootsealError {
-  return new BootsealError('oci/bad-descriptor', message);
+  return new BootsealError('oci/bad-descriptor', message, {
+    hint: 'the image is damaged or not an OCI image; copy or build it again',
+  });
 }

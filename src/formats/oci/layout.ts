@@ -62,6 +62,9 @@ export function selectEntry(
     throw new BootsealError(
       'oci/many-images',
       `reference ${JSON.stringify(image)} names ${named.length} images`,
+      {
+        hint: 'choose one by its place: oci:PATH:@0',
+      },
     );
   }
   return named[0];

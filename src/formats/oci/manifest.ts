@@ -78,7 +78,10 @@ export function parseJson(bytes: Uint8Array, what: string): unknown {
   try {
     return JSON.parse(text);
   } catch (cause) {
-    throw new BootsealError('oci/bad-manifest', `${what} is not JSON`, { cause });
+    throw new BootsealError('oci/bad-manifest', `${what} is not JSON`, {
+      cause,
+      hint: 'the image is damaged or not an OCI image; copy or build it again',
+    });
   }
 }
 
@@ -99,5 +102,7 @@ function knownManifestType(type: string | undefined): string | undefined {
 }
 
 function bad(message: string): BootsealError {
-  return new BootsealError('oci/bad-manifest', message);
+  return new BootsealError('oci/bad-manifest', message, {
+    hint: 'the image is damaged or not an OCI image; copy or build it again',
+  });
 }

@@ -33,6 +33,7 @@ const BARE_DIGEST = /^[a-f0-9]{64}$/;
 export function parseDockerReference(text: string): DockerReference {
   if (text.length > MAX_REFERENCE_LENGTH) {
     throw new BootsealError('reference/too-long', `image reference of ${text.length} characters`, {
+      hint: 'write HOST[:PORT]/PATH[:TAG]',
       exit: 2,
     });
   }
@@ -54,7 +55,7 @@ export function parseDockerReference(text: string): DockerReference {
     throw new BootsealError(
       'reference/upper-case',
       `invalid reference format: repository name ${JSON.stringify(path)} must be lowercase`,
-      { exit: 2 },
+      { hint: `write ${JSON.stringify(path.toLowerCase())}`, exit: 2 },
     );
   }
   if (!isDomain(domain)) throw bad(text, `${JSON.stringify(withoutSecrets(domain))} is not a host`);
@@ -62,6 +63,7 @@ export function parseDockerReference(text: string): DockerReference {
   if (tag !== undefined && !isTag(tag)) throw bad(text, `${JSON.stringify(tag)} is not a tag`);
   if (domain.length + 1 + path.length > MAX_NAME_LENGTH) {
     throw new BootsealError('reference/too-long', `repository name exceeds ${MAX_NAME_LENGTH} characters`, {
+      hint: 'choose a shorter repository name',
       exit: 2,
     });
   }

@@ -9,10 +9,10 @@ import { BootsealError } from '../../errors.ts';
 import { encodeUtf8 } from '../../bytes/bytes.ts';
 import { digestOf, digestParts, type Digest } from '../../formats/oci/digest.ts';
 import type { ImageName } from '../../formats/reference/image-name.ts';
-import { asFileError, syncFolder, systemCode, temporaryName, writeFileAtomic } from '../atomic-write.ts';
-import { checkedBlob, digestMismatch } from '../checked-blob.ts';
+import { syncFolder, temporaryName, writeFileAtomic } from '../atomic-write.ts';
+import { asWriteError, cannotWrite, systemCode } from '../file-errors.ts';
+import { checkedBlob, digestMismatch, noManifest } from '../checked-blob.ts';
 import type { ImageDestination, ManifestBlob } from '../image.ts';
-import { noManifest } from '../oci-layout/destination.ts';
 import {
   blobName,
   instanceName,
@@ -80,9 +80,7 @@ async function checkTarget(target: string): Promise<void> {
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT') return;
-    throw new BootsealError('file/cannot-write', `cannot write ${target}: ${code ?? String(error)}`, {
-      cause: error,
-    });
+    throw cannotWrite(target, error);
   }
   const stranger = names.find((name) => !isOwnName(name));
   if (names.length === 0) return;
@@ -103,9 +101,7 @@ async function makeFolder(making: string, target: string): Promise<void> {
   } catch (error) {
     const code = systemCode(error);
     if (code === undefined) throw error;
-    throw new BootsealError('file/cannot-write', `cannot write ${target}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw cannotWrite(target, error);
   }
 }
 
@@ -139,6 +135,6 @@ async function moved(from: string, to: string): Promise<boolean> {
     return true;
   } catch (error) {
     if (['ENOTEMPTY', 'EEXIST', 'ENOENT'].includes(systemCode(error) ?? '')) return false;
-    throw asFileError(error, to);
+    throw asWriteError(error, to);
   }
 }

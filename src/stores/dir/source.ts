@@ -29,7 +29,10 @@ export async function openDirSource(name: DirName, signal?: AbortSignal): Promis
   await checkVersion(path);
   const bytes = await readSmall(path, MANIFEST_NAME, MAX_MANIFEST_SIZE);
   if (bytes === undefined)
-    throw new BootsealError('dir/bad-folder', `${path} has no ${MANIFEST_NAME}`, { where: path });
+    throw new BootsealError('dir/bad-folder', `${path} has no ${MANIFEST_NAME}`, {
+      hint: 'a dir: image holds version, manifest.json and one file for each blob',
+      where: path,
+    });
   const top = { bytes, digest: digestOf(bytes), mediaType: parseManifest(bytes).mediaType };
   return {
     name,
@@ -45,7 +48,10 @@ export async function openDirSource(name: DirName, signal?: AbortSignal): Promis
 async function checkVersion(path: string): Promise<void> {
   const version = await readSmall(path, VERSION_NAME, 4096);
   if (version === undefined || Buffer.from(version).toString('latin1').startsWith(VERSION_PREFIX)) return;
-  throw new BootsealError('dir/bad-folder', `${VERSION_NAME} is not that of a dir: image`, { where: path });
+  throw new BootsealError('dir/bad-folder', `${VERSION_NAME} is not that of a dir: image`, {
+    hint: 'a dir: image holds version, manifest.json and one file for each blob',
+    where: path,
+  });
 }
 
 async function readInstance(path: string, digest: Digest): Promise<ManifestBlob> {
@@ -91,5 +97,8 @@ async function readSmall(folder: string, name: string, limit: number): Promise<U
 }
 
 function missing(path: string, digest: Digest): BootsealError {
-  return new BootsealError('store/blob-missing', `${digest} is not in the folder`, { where: path });
+  return new BootsealError('store/blob-missing', `${digest} is not in the folder`, {
+    hint: 'the image is incomplete; copy it again',
+    where: path,
+  });
 }

@@ -1,15 +1,15 @@
 /** Writing an image into a tar of an OCI layout. The file appears under its name at commit, whole. */
 import { rm, open, type FileHandle } from 'node:fs/promises';
-import { BootsealError } from '../../errors.ts';
 import type { Descriptor } from '../../formats/oci/descriptor.ts';
 import { digestOf, digestParts, type Digest } from '../../formats/oci/digest.ts';
 import { blobPath, INDEX_FILE, LAYOUT_DOCUMENT, LAYOUT_FILE, setEntry } from '../../formats/oci/layout.ts';
 import type { ImageName } from '../../formats/reference/image-name.ts';
 import { encodeTarHeader, TAR_END, tarPadding } from '../../formats/tar/writer.ts';
-import { moveInto, systemCode, temporaryName, writeAll } from '../atomic-write.ts';
-import { checkedBlob, digestMismatch } from '../checked-blob.ts';
+import { moveInto, temporaryName, writeAll } from '../atomic-write.ts';
+import { cannotWrite, systemCode } from '../file-errors.ts';
+import { checkedBlob, digestMismatch, noManifest } from '../checked-blob.ts';
 import type { ImageDestination, ManifestBlob } from '../image.ts';
-import { noManifest, refusePlace } from '../oci-layout/destination.ts';
+import { refusePlace } from '../oci-layout/destination.ts';
 
 type ArchiveName = Extract<ImageName, { readonly transport: 'oci' | 'oci-archive' }>;
 
@@ -140,8 +140,6 @@ async function create(temporary: string, path: string): Promise<FileHandle> {
     return await open(temporary, 'wx', 0o644);
   } catch (error) {
     if (systemCode(error) === undefined) throw error;
-    throw new BootsealError('file/cannot-write', `cannot write ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw cannotWrite(path, error);
   }
 }

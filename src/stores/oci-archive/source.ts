@@ -1,6 +1,7 @@
 /** Reading an image from a tar of an OCI layout, without unpacking it. */
-import { BootsealError, isBootsealError, withDetails } from '../../errors.ts';
+import { isBootsealError, withDetails } from '../../errors.ts';
 import type { ImageName } from '../../formats/reference/image-name.ts';
+import { cannotRead } from '../file-errors.ts';
 import type { ImageSource } from '../image.ts';
 import { openRegular, readRange, type LayoutFiles } from '../oci-layout/files.ts';
 import { sourceOfLayout } from '../oci-layout/source.ts';
@@ -15,7 +16,7 @@ export async function openArchiveSource(name: ArchiveName, signal?: AbortSignal)
 
 async function archiveFiles(path: string): Promise<LayoutFiles> {
   const file = await openRegular(path);
-  if (file === undefined) throw new BootsealError('file/cannot-read', `${path} does not exist`);
+  if (file === undefined) throw cannotRead(path, 'no such file');
   try {
     const index = await indexTar(file);
     return {

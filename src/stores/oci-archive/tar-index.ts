@@ -16,6 +16,8 @@ export interface ArchivedFile {
 /** An image has some dozens of blobs; many more is an attack on memory. */
 const MAX_FILES = 100_000;
 
+const HINT = 'an oci-archive is an uncompressed tar of an OCI layout; this one is damaged or something else';
+
 const REGULAR = ['0', '\0', '7'];
 
 /**
@@ -53,7 +55,7 @@ export async function indexTar(file: FileHandle): Promise<Map<string, ArchivedFi
       }
       offset = dataAt + Math.ceil(size / TAR_BLOCK) * TAR_BLOCK;
     } catch (error) {
-      throw isBootsealError(error) ? withDetails(error, { offset }) : error;
+      throw isBootsealError(error) ? withDetails(error, { offset, hint: HINT }) : error;
     }
   }
   throw bad('archive ends without an end mark');
@@ -77,7 +79,7 @@ async function readExactly(file: FileHandle, offset: number, length: number): Pr
 
 function bad(message: string, offset?: number): BootsealError {
   return new BootsealError('oci/bad-archive', message, {
-    hint: 'an oci-archive is an uncompressed tar of an OCI layout',
+    hint: HINT,
     ...(offset !== undefined && { offset }),
   });
 }

@@ -15,8 +15,8 @@ import {
 } from '../../formats/oci/layout.ts';
 import { MAX_MANIFEST_SIZE } from '../../formats/oci/manifest.ts';
 import type { ImageName } from '../../formats/reference/image-name.ts';
-import { systemCode } from '../atomic-write.ts';
-import { digestMismatch } from '../checked-blob.ts';
+import { cannotRead, systemCode } from '../file-errors.ts';
+import { digestMismatch, noManifest } from '../checked-blob.ts';
 import type { ImageDestination, ManifestBlob } from '../image.ts';
 import { addReachable } from './reachable.ts';
 import { openFolder, type LayoutFolder } from './folder.ts';
@@ -60,10 +60,6 @@ export function refusePlace(name: LayoutName): void {
   );
 }
 
-export function noManifest(): BootsealError {
-  return new BootsealError('store/no-manifest', 'commit before the manifest was written');
-}
-
 /** An existing folder must be a layout, or empty. */
 async function checkFolder(path: string): Promise<void> {
   try {
@@ -73,11 +69,7 @@ async function checkFolder(path: string): Promise<void> {
     if (marker !== undefined) return checkLayoutFile(marker);
   } catch (error) {
     if (systemCode(error) === 'ENOENT') return;
-    throw isBootsealError(error)
-      ? withDetails(error, { where: path })
-      : new BootsealError('file/cannot-read', `cannot read ${path}: ${(error as Error).message}`, {
-          cause: error,
-        });
+    throw isBootsealError(error) ? withDetails(error, { where: path }) : cannotRead(path, error);
   }
   throw new BootsealError('oci/bad-layout', `${path} is not empty and has no ${LAYOUT_FILE}`, {
     hint: 'give the path of an OCI layout, or one that does not exist',

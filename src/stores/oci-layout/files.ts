@@ -2,9 +2,8 @@
 import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { BootsealError } from '../../errors.ts';
 import type { ReadOptions } from '../image.ts';
-import { systemCode } from '../atomic-write.ts';
+import { cannotRead, systemCode } from '../file-errors.ts';
 
 /** A file that is being read. */
 export interface LayoutFile {
@@ -51,13 +50,11 @@ export async function openRegular(path: string): Promise<FileHandle | undefined>
   } catch (error) {
     const code = systemCode(error);
     if (code === 'ENOENT' || code === 'ENOTDIR') return undefined;
-    throw new BootsealError('file/cannot-read', `cannot read ${path}: ${(error as Error).message}`, {
-      cause: error,
-    });
+    throw cannotRead(path, error);
   }
   if ((await file.stat()).isFile()) return file;
   await file.close();
-  throw new BootsealError('file/cannot-read', `${path} is not a regular file`);
+  throw cannotRead(path, 'not a regular file');
 }
 
 /**

@@ -6,7 +6,8 @@ import { BootsealError } from '../../errors.ts';
 import type { Descriptor } from '../../formats/oci/descriptor.ts';
 import { digestParts, type Digest } from '../../formats/oci/digest.ts';
 import { blobPath, INDEX_FILE, LAYOUT_DOCUMENT, LAYOUT_FILE } from '../../formats/oci/layout.ts';
-import { removeLeftovers, systemCode, writeFileAtomic, type ByteParts } from '../atomic-write.ts';
+import { removeLeftovers, writeFileAtomic, type ByteParts } from '../atomic-write.ts';
+import { cannotWrite, systemCode } from '../file-errors.ts';
 import { checkedBlob, readAll, tooLarge } from '../checked-blob.ts';
 import { folderFiles } from './files.ts';
 import { withLock } from '../file-lock.ts';
@@ -60,9 +61,7 @@ export function openFolder(root: string): LayoutFolder {
       swept.add(folder);
     } catch (error) {
       if (systemCode(error) === undefined) throw error;
-      throw new BootsealError('file/cannot-write', `cannot write ${root}: ${(error as Error).message}`, {
-        cause: error,
-      });
+      throw cannotWrite(root, error);
     }
   }
 

@@ -6,7 +6,7 @@ import type { Descriptor } from '../../formats/oci/descriptor.ts';
 import { isDigest, type Digest } from '../../formats/oci/digest.ts';
 import { blobPath, INDEX_FILE, parseLayoutIndex, REF_NAME } from '../../formats/oci/layout.ts';
 import { MAX_MANIFEST_SIZE } from '../../formats/oci/manifest.ts';
-import { systemCode } from '../atomic-write.ts';
+import { systemCode } from '../file-errors.ts';
 import { openFolder, type LayoutFolder } from './folder.ts';
 import { addReachable } from './reachable.ts';
 

@@ -10,7 +10,7 @@ import {
   type AuthEntry,
   type AuthFile,
 } from '../../formats/auth-json/reader.ts';
-import { systemCode } from '../atomic-write.ts';
+import { systemCode } from '../file-errors.ts';
 import { askHelper } from './credential-helper.ts';
 
 interface AuthPath {
@@ -67,7 +67,9 @@ export function authPaths(authFile: string | undefined, environment: Environment
 async function readAuthFile(path: string, legacy: boolean, required: boolean): Promise<AuthFile | undefined> {
   try {
     if ((await stat(path)).size > MAX_AUTH_FILE) {
-      throw new BootsealError('auth/malformed', `file exceeds ${MAX_AUTH_FILE} bytes`);
+      throw new BootsealError('auth/malformed', `file exceeds ${MAX_AUTH_FILE} bytes`, {
+        hint: 'this is no credentials file; check --authfile and REGISTRY_AUTH_FILE',
+      });
     }
     return parseAuthFile(await readFile(path), legacy);
   } catch (error) {

@@ -1,7 +1,6 @@
 /** Writing an image to a registry. */
-import { BootsealError } from '../../errors.ts';
 import type { ImageName } from '../../formats/reference/image-name.ts';
-import { digestMismatch } from '../checked-blob.ts';
+import { digestMismatch, noManifest } from '../checked-blob.ts';
 import type { ImageDestination, ManifestBlob } from '../image.ts';
 import type { TransportOptions } from '../transport-options.ts';
 import { hasBlob, mountBlob, putBlob } from './blob-upload.ts';
@@ -40,8 +39,7 @@ export async function openRegistryDestination(
     attachment: (image) => getAttachment(client, image),
     putAttachment: (image, manifest) => putManifest(client, attachmentTag(image), manifest),
     async commit() {
-      if (top === undefined)
-        throw new BootsealError('store/no-manifest', 'commit before the manifest was written');
+      if (top === undefined) throw noManifest();
       await putManifest(client, digest ?? name.reference.tag ?? 'latest', top);
     },
     abort: () => client.close(),

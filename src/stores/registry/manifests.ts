@@ -108,7 +108,9 @@ export async function listTags(client: RegistryClient): Promise<string[]> {
     });
     tags.push(...found.tags);
     if (tags.length > MAX_TAGS)
-      throw new BootsealError('store/too-large', `${what}: more than ${MAX_TAGS} tags`);
+      throw new BootsealError('store/too-large', `${what}: more than ${MAX_TAGS} tags`, {
+        hint: 'no real repository has that many; ask who runs the registry',
+      });
     // A page without tags that points on would go on for ever.
     url = found.tags.length === 0 ? undefined : found.next;
   }
@@ -129,6 +131,9 @@ function parseTags(bytes: Uint8Array, what: string): string[] {
     throw new BootsealError(
       'registry/bad-reply',
       `${what}: ${JSON.stringify(safeText(String(tag)))} is not a tag`,
+      {
+        hint: 'the registry answers wrongly; ask who runs it',
+      },
     );
   });
 }

@@ -4,7 +4,7 @@ import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { BootsealError } from '../../errors.ts';
-import { systemCode } from '../atomic-write.ts';
+import { systemCode } from '../file-errors.ts';
 
 export interface TlsSettings {
   readonly rejectUnauthorized: boolean;
@@ -70,9 +70,7 @@ async function readFolder(folder: string): Promise<{ ca: string[]; cert: string[
 
 async function readPem(path: string): Promise<string> {
   const text = await readFile(path, 'utf8').catch((cause: unknown) => {
-    throw new BootsealError('registry/bad-certs', `cannot read ${path}: ${(cause as Error).message}`, {
-      cause,
-    });
+    throw bad(`cannot read ${path}: ${(cause as Error).message}`, cause);
   });
   if (!text.includes('-----BEGIN ')) throw bad(`${path} is not a PEM file`);
   return text;
@@ -104,8 +102,9 @@ async function names(folder: string): Promise<string[] | undefined> {
   }
 }
 
-function bad(message: string): BootsealError {
+function bad(message: string, cause?: unknown): BootsealError {
   return new BootsealError('registry/bad-certs', message, {
+    ...(cause !== undefined && { cause }),
     hint: 'certs.d/HOST:PORT holds *.crt for the CA, and NAME.cert with NAME.key for a client certificate',
   });
 }
