@@ -24,6 +24,8 @@ async function main(argv: readonly string[]): Promise<number> {
   return runCommand(entry, argv.slice(entry.path.length));
 }
 
+// Until the answer is known: a command that comes to no end has decided nothing.
+process.exitCode = 3;
 const exit = await main(process.argv.slice(2));
 // After a signal nothing is waited for: what had to be removed has been.
 if (exit > 128) process.exit(exit);
