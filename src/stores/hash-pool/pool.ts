@@ -13,7 +13,7 @@ import { SLOT_BLOCKS, type HashReply, type HashRequest, type WorkerSetup } from 
 export interface HashPoolOptions {
   /** Bytes that will be hashed, as far as is known; small jobs are done without threads. */
   readonly expectedBytes?: number;
-  /** Number of threads. By default one less than the machine has, at most four. */
+  /** Number of threads; 0 hashes in this one. By default none on machines with fewer than four processors. */
   readonly threads?: number;
 }
 
@@ -28,9 +28,18 @@ export function openHashPool(
   algorithms: readonly VerityAlgorithm[],
   options: HashPoolOptions = {},
 ): HashPool {
-  if ((options.expectedBytes ?? Infinity) < WORTH_A_THREAD) return inlineHashPool(algorithms);
-  const threads = options.threads ?? Math.min(Math.max(availableParallelism() - 1, 1), MAX_THREADS);
-  return startPool(algorithms, threads);
+  const threads = options.threads ?? defaultThreads(options.expectedBytes ?? Infinity);
+  return threads === 0 ? inlineHashPool(algorithms) : startPool(algorithms, threads);
+}
+
+/**
+ * Decoding a layer takes two threads and longer than hashing it. Below four processors, more threads would only
+ * stand in each other's way.
+ */
+function defaultThreads(expectedBytes: number): number {
+  const processors = availableParallelism();
+  if (expectedBytes < WORTH_A_THREAD || processors < 4) return 0;
+  return Math.min(processors - 2, MAX_THREADS);
 }
 
 interface Slot {
