@@ -28,6 +28,8 @@ export interface SignOptions {
   readonly signer: Signer;
   /** Written into the signature when given. */
   readonly signingTime?: Date;
+  /** Further attributes to sign, encoded: what another signer writes besides, for the same bytes as its own. */
+  readonly attributes?: readonly Uint8Array[];
 }
 
 /**
@@ -76,6 +78,7 @@ async function signDigest(
   // The digest covers the contents octets: the tag and the length of the SEQUENCE stay out.
   const messageDigest = createHash('sha256').update(readDer(content).contents).digest();
   const attributes = [
+    ...(options.attributes ?? []),
     encodeAttribute(OID.contentType, oid(OID.spcIndirectData)),
     encodeAttribute(OID.messageDigest, octetString(messageDigest)),
   ];

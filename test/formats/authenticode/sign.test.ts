@@ -5,6 +5,8 @@ import { gatherParts } from '../../../src/bytes/rope.ts';
 import { signPe } from '../../../src/formats/authenticode/sign.ts';
 import { readCertificateTable } from '../../../src/formats/authenticode/table.ts';
 import { verifyPe } from '../../../src/formats/authenticode/verify.ts';
+import { OID } from '../../../src/formats/der/oid.ts';
+import { encodeAttribute, readSignedData } from '../../../src/formats/pkcs7/signed-data.ts';
 import { readPe } from '../../../src/formats/pe/reader.ts';
 import { testSigner } from '../../support/signer.ts';
 import {
@@ -83,6 +85,50 @@ describe('signing the inputs of the sign vectors', () => {
       assert.equal(after.certificateTable.offset % 8, 0);
     });
   }
+});
+
+describe('with the attributes of other signers', () => {
+  /** `--key keys/NAME.key` and the like; the programs of the vectors ran at this time. */
+  const TIME = new Date(1_700_000_000_000);
+  const KNOWN = new Set<string>([OID.contentType, OID.messageDigest, OID.signingTime]);
+  const named = (argv: readonly string[], pattern: RegExp) =>
+    [...argv.join(' ').matchAll(pattern)].map(([, name = '']) => name);
+
+  /** What they add of their own: S/MIME capabilities, which mean nothing to firmware. */
+  function furtherAttributes(signed: Uint8Array): Uint8Array[] {
+    const entry = readCertificateTable([signed], readPe(signed)).at(-1)!;
+    return readSignedData(entry.pkcs7)
+      .signer.attributes!.filter(({ type }) => !KNOWN.has(type))
+      .map(({ type, values }) => encodeAttribute(type, values[0].encoded));
+  }
+
+  let compared = 0;
+  for (const entry of readCases<SignCase>('sign')) {
+    const output = entry.outputs?.['out.efi'];
+    const byBoth = entry.steps.every(
+      ({ argv, exit }) => exit === 0 && /^(systemd-)?sbsign$/.test(argv[0] ?? ''),
+    );
+    const refused =
+      'file' in entry.input && (entry.input.file in REFUSED || entry.input.file.startsWith('bad-'));
+    // systemd-sbsign leaves the padding of an odd last section out of the hash, and signs with a wrong key.
+    const wrong = ['unaligned-systemd-sbsign', 'mismatch-systemd-sbsign'].includes(entry.name);
+    if (!byBoth || refused || wrong || output?.file === undefined) continue;
+    compared += 1;
+    it(`writes the same file: ${entry.name}`, async () => {
+      const theirs = vectorFile(output.file!);
+      let ours = materialise(entry.input)!;
+      for (const { argv } of entry.steps) {
+        const [name = ''] = named(argv, /key[= ]keys\/(\w+)\.key/g);
+        const options = testSigner(name, ...named(argv, /--addcert keys\/(\w+)\.pem/g));
+        const signingTime = entry.name.startsWith('epoch0') ? new Date(0) : TIME;
+        ours = gatherParts(
+          await signPe([ours], { ...options, signingTime, attributes: furtherAttributes(theirs) }),
+        );
+      }
+      assert.ok(Buffer.from(ours).equals(theirs));
+    });
+  }
+  it('was compared with both', () => assert.ok(compared > 15, `${compared} files`));
 });
 
 describe('the image hash', () => {
