@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, it } from 'node:test';
+import { encodeTarHeader, TAR_END } from '../../src/formats/tar/writer.ts';
 import { signImage } from '../../src/sign/sign.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { bootseal, bootsealOk } from '../support/run-cli.ts';
@@ -117,6 +118,24 @@ describe('copy', () => {
       /Can not copy signatures to oci:.*: Pushing signatures for OCI images is not supported/,
     );
     assert.match(lost.stderr, /--remove-signatures/);
+  });
+});
+
+describe('digest', () => {
+  it('reg-all-digests: refuses a layer that is not the one of its diffID, though every other digest fits', async () => {
+    const time = { seconds: 0n, nanos: 0 };
+    const folders = ['boot', 'sysroot', 'usr'].map((path) =>
+      encodeTarHeader({ path, type: 'directory', mode: 0o755, uid: 0, gid: 0, mtime: time }),
+    );
+    const tar = Buffer.concat([...folders, TAR_END]);
+    const honest = makeImage([tar]);
+    const lying = makeImage([tar], 'amd64', [`sha256:${'0'.repeat(64)}`]);
+    for (const [name, pushed] of Object.entries({ honest, lying })) await push(`${name}:1`, pushed, false);
+    await bootsealOk(['digest', `${registry.host}/honest:1`]);
+    const { status, stderr, stdout } = await bootseal(['digest', `${registry.host}/lying:1`]);
+    assert.equal(status, 1);
+    assert.match(stderr, /layer\/diffid-mismatch/);
+    assert.equal(stdout, '');
   });
 });
 

@@ -18,6 +18,7 @@ export interface TestImage {
 export function makeImage(
   layers: readonly Uint8Array[] = [randomBytes(3000)],
   architecture = 'amd64',
+  diffIds: readonly string[] = layers.map((bytes) => digestOf(bytes)),
 ): TestImage {
   const blobs = new Map<Digest, Uint8Array>();
   const add = (bytes: Uint8Array, mediaType: string): Descriptor => {
@@ -30,7 +31,7 @@ export function makeImage(
     json({
       architecture,
       os: 'linux',
-      rootfs: { type: 'layers', diff_ids: descriptors.map(({ digest }) => digest) },
+      rootfs: { type: 'layers', diff_ids: diffIds },
     }),
     MEDIA_TYPES.ociConfig,
   );
