@@ -14,7 +14,7 @@ export function commandLinesOf(text: string): string[] {
 
 /** What is wrong with a command line, or undefined. */
 export async function problemOf(line: string): Promise<string | undefined> {
-  const words = wordsOf(line).slice(1);
+  const words = wordsOf(line.replaceAll(/\\\n\s*/g, ' ')).slice(1);
   if (['--help', '--version'].includes(words[0])) return undefined;
   const entry = findCommand(words);
   if (entry === undefined) return 'no such command';
