@@ -69,6 +69,8 @@ const AREAS = {
 /** Where the message is made of parts that no one place holds. */
 /** @type {Readonly<Record<string, string>>} */
 const MEANINGS = {
+  'authenticode/unreadable': 'the file cannot be understood as a signed program',
+  'oci/bad-archive': 'the tar archive is not an OCI image archive',
   'composefs/bad-dump': 'the dump text cannot be understood',
   'layer-decoder/thread': 'the decoding thread ended unexpectedly',
   'seal/no-uki': 'there is no UKI in /boot/EFI/Linux: the image is not sealed',

@@ -102,7 +102,7 @@ describe('damaged key files', () => {
     let refused = 0;
     for (let offset = 0; offset < der.length; offset += 13) {
       const bytes = Buffer.from(der);
-      bytes[offset]! ^= 1 << (offset % 8);
+      bytes[offset] ^= 1 << (offset % 8);
       const path = await file('flipped.der', bytes);
       try {
         const signed = gatherParts(await signPe(image, { signer: await readSigningKey(path), certificates }));

@@ -74,7 +74,7 @@ export function materialiseInput(input: VectorInput): Uint8Array {
 
 function applyEdit(bytes: Buffer<ArrayBuffer>, edit: Edit): Buffer<ArrayBuffer> {
   if ('xor' in edit) {
-    bytes[edit.xor[0]]! ^= edit.xor[1];
+    bytes[edit.xor[0]] ^= edit.xor[1];
     return bytes;
   }
   if ('write' in edit) {

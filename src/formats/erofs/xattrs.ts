@@ -97,7 +97,10 @@ function planArea(pairs: readonly XattrPair[]): XattrArea {
     (pair.uses > 1 ? shared : local).push(pair);
   }
   if (shared.length > MAX_SHARED || size > MAX_AREA) {
-    throw new BootsealError('erofs/too-many-xattrs', `${pairs.length} extended attributes do not fit one file`);
+    throw new BootsealError(
+      'erofs/too-many-xattrs',
+      `${pairs.length} extended attributes do not fit one file`,
+    );
   }
   return { filter: filter >>> 0, shared, local, size };
 }

@@ -210,7 +210,7 @@ describe('attacks on boot signatures', () => {
     });
     const entry = encodeTableEntry(pkcs7);
     const bytes = Buffer.concat([uki, entry]);
-    bytes.writeUInt32LE(uki.length, pe.securityEntryOffset!);
+    bytes.writeUInt32LE(uki.length, pe.securityEntryOffset);
     bytes.writeUInt32LE(entry.length, pe.securityEntryOffset! + 4);
     return bytes;
   }

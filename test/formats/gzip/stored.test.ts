@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { gunzipSync } from 'node:zlib';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { concatBytes, equalBytes } from '../../../src/bytes/bytes.ts';
 import { gzipStored } from '../../../src/formats/gzip/stored.ts';
 
@@ -25,7 +25,7 @@ test('the bytes are fixed, whatever zlib is linked', () => {
   const member = concatBytes([...gzipStored([Uint8Array.of(0x61)])]);
   assert.equal(
     Buffer.from(member).toString('hex'),
-    '1f8b08000000000000ff' + '000100feff61' + '010000ffff' + '43beb7e8' + '01000000',
+    '1f8b08000000000000ff000100feff61010000ffff43beb7e801000000',
   );
 });
 

@@ -47,7 +47,7 @@ function image(mediaType: string, history?: unknown): Parameters<typeof extendIm
     ),
   );
   assert.equal(manifest.kind, 'image');
-  return { manifest: manifest as never, baseDigest: base, config, added: [added] };
+  return { manifest, baseDigest: base, config, added: [added] };
 }
 
 test('the new documents parse, name each other and keep what they do not know', () => {
