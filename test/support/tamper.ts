@@ -35,6 +35,8 @@ export interface TamperCase {
   readonly title: string;
   /** What stops it: the step of the verification that must fail. */
   readonly stoppedBy: 'signature' | 'manifest' | 'layers' | 'seal' | 'uki';
+  /** Reaches into the registry, by its disk or its API. */
+  readonly onRegistry?: true;
   /** Makes the change and returns REPOSITORY:TAG to verify, and how to put things right again. */
   readonly apply: (ground: TamperGround) => Promise<Tampered>;
 }
@@ -49,6 +51,7 @@ export const TAMPER_CASES: readonly TamperCase[] = [
     name: 'manifest-byte',
     title: 'one byte of the manifest, on the disk of the registry',
     stoppedBy: 'signature',
+    onRegistry: true,
     apply: (ground) =>
       // A digit of a digest: the manifest stays one that registry and clients can read.
       changeStored(
@@ -64,6 +67,7 @@ export const TAMPER_CASES: readonly TamperCase[] = [
     name: 'layer-byte',
     title: 'one byte of a layer, on the disk of the registry',
     stoppedBy: 'layers',
+    onRegistry: true,
     apply: (ground) =>
       changeStored(
         ground,
@@ -77,6 +81,7 @@ export const TAMPER_CASES: readonly TamperCase[] = [
     name: 'signature-byte',
     title: 'one byte of the signature',
     stoppedBy: 'signature',
+    onRegistry: true,
     apply: changeSignature,
   },
   {
@@ -89,6 +94,7 @@ export const TAMPER_CASES: readonly TamperCase[] = [
     name: 'other-repository',
     title: 'a good signature of another repository, moved here with its image',
     stoppedBy: 'signature',
+    onRegistry: true,
     async apply(ground) {
       const elsewhere = `${ground.repository}-testing`;
       const layout = writeChanged(ground, 'other-repository', (image) => image);

@@ -27,6 +27,7 @@ export async function thread({ missing }) {
   const earlier = earlierDigest();
   clean();
   mkdirSync(keys, { recursive: true, mode: 0o700 });
+  mkdirSync(join(OUTPUT, 'pushed'));
   /** @type {Ground} */
   const ground = {
     keys,
@@ -44,14 +45,10 @@ export async function thread({ missing }) {
     await setTrust(ground);
     await takeDigest(ground);
     await seal(ground, earlier);
-    if (ground.registry) {
-      await push(ground);
-      await verify(ground);
-      await upgrade(ground);
-      await tamper(ground);
-    } else {
-      heading(5, 'Steps 5 to 8 push to a registry and are left out: docker-registry is missing');
-    }
+    await push(ground);
+    await verify(ground);
+    await upgrade(ground);
+    await tamper(ground);
     await verifySealed(ground);
     await report(ground);
   } finally {
@@ -73,6 +70,7 @@ function clean() {
     'uki',
     'tampered',
     'host',
+    'pushed',
   ]) {
     rmSync(join(OUTPUT, name), { recursive: true, force: true });
   }
@@ -143,18 +141,25 @@ async function setTrust({ keys, trust, sample, trusted, registry }) {
     trusted,
   ];
   await bootseal(['trust', 'init', ...inImage]);
-  useTrustHere(trust);
+  useTrustHere(trust, registry === undefined);
   proves('policy.json, registries.d and the key: from this repository only images signed by this key');
 }
 
 /**
- * The files are meant for /etc of a machine. Here nothing is installed, so the policy names the key where it lies.
+ * The files are meant for /etc of a machine. Here nothing is installed, so the policy names the key where it lies;
+ * and where there is no registry, it is to judge folders, which have no name that a signature could be held against.
  * @param {string} trust
+ * @param {boolean} folders
  */
-function useTrustHere(trust) {
+function useTrustHere(trust, folders) {
   const text = readFileSync(join(trust, 'etc', 'containers', 'policy.json'), 'utf8');
-  const here = text.replaceAll('/etc/pki/', `${join(root, trust)}/etc/pki/`);
-  writeFileSync(join(trust, 'policy-here.json'), here);
+  const policy = JSON.parse(text.replaceAll('/etc/pki/', `${join(root, trust)}/etc/pki/`));
+  if (folders) {
+    const [[scope, [requirement]]] = Object.entries(policy.transports.docker);
+    const signedIdentity = { type: 'exactRepository', dockerRepository: scope };
+    policy.transports = { dir: { '': [{ ...requirement, signedIdentity }] } };
+  }
+  writeFileSync(join(trust, 'policy-here.json'), JSON.stringify(policy, undefined, 2));
 }
 
 /** @param {Ground} ground */
@@ -217,17 +222,24 @@ function dbKey({ keys }) {
  * @param {Ground} ground
  * @param {'acme' | 'stranger'} [name]
  */
-function signingKey({ keys }, name = 'acme') {
+function signingKey({ keys, registry }, name = 'acme') {
   const key = join(keys, `${name}.private`);
-  return ['--sign-by-sigstore-private-key', key, '--sign-passphrase-file', join(keys, 'passphrase')];
+  const identity = registry ? [] : ['--sign-identity', `registry.example/${REPOSITORY}:1`];
+  return [
+    '--sign-by-sigstore-private-key',
+    key,
+    '--sign-passphrase-file',
+    join(keys, 'passphrase'),
+    ...identity,
+  ];
 }
 
 /**
  * @param {Ground} ground
  * @param {string} [tag]
  */
-function remote({ registry }, tag = '1') {
-  return `docker://${registry?.host}/${REPOSITORY}:${tag}`;
+function remote(ground, tag = '1') {
+  return named(ground, `${REPOSITORY}:${tag}`);
 }
 
 /**
@@ -255,8 +267,12 @@ async function push(ground) {
   ]);
   await pushSilently(ground, ground.sample, remote(ground, 'unsigned'));
   await bootseal(['inspect', remote(ground)]);
+  if (!ground.registry) {
+    proves('docker-registry is missing: folders take its place, with the signature beside the image');
+    return;
+  }
   proves(
-    `in a real registry on ${ground.registry?.host}, with a signature that skopeo, podman and cosign find`,
+    `in a real registry on ${ground.registry.host}, with a signature that skopeo, podman and cosign find`,
   );
   await pushSilently(ground, ground.trusted, remote(ground, 'later'));
   await bootseal(['sign', ...registries(ground), ...signingKey(ground), remote(ground, 'later')]);
@@ -290,8 +306,8 @@ async function upgrade(ground) {
   await pushSilently(ground, ground.sample, remote(ground));
   await bootseal(['host', 'upgrade', ...host, ...policy(ground)], { expect: 1 });
   await bootseal(['host', 'status', ...host]);
-  note('then it is signed:');
-  await bootseal(['sign', ...registries(ground), ...signingKey(ground), remote(ground)], { quiet: true });
+  note('then its owner pushes one, signed:');
+  await pushSilently(ground, ground.trusted, remote(ground), signingKey(ground));
   await bootseal(['host', 'upgrade', ...host, ...policy(ground)]);
   await pushSilently(ground, ground.sealed, remote(ground), signingKey(ground));
   proves('a refused upgrade changes nothing; a signed one is taken');
@@ -299,9 +315,10 @@ async function upgrade(ground) {
 
 /** @param {Ground} ground */
 async function tamper(ground) {
-  heading(8, 'Tampering, nine ways');
-  const { registry } = ground;
-  if (!registry) throw new Failure('no registry');
+  const { registry = { host: '', url: '', folder: '' } } = ground;
+  const cases = compiled.tampering.TAMPER_CASES.filter(({ onRegistry }) => ground.registry || !onRegistry);
+  heading(8, `Tampering, ${cases.length === 9 ? 'nine' : cases.length} ways`);
+  if (cases.length < 9) note('those that reach into a registry are left out: docker-registry is missing');
   const layout = join(OUTPUT, 'sample');
   const version = compiled.sample.kernelVersion(layout, 'latest');
   const folder = join(OUTPUT, 'tampered');
@@ -323,7 +340,7 @@ async function tamper(ground) {
   note(
     `each is judged by: bootseal verify --sealed ${[...certificate(ground), ...policy(ground)].join(' ')} IMAGE`,
   );
-  for (const { title, stoppedBy, apply } of compiled.tampering.TAMPER_CASES) {
+  for (const { title, stoppedBy, apply } of cases) {
     process.stdout.write(`   ${title}\n`);
     const { image, undo } = await apply({
       registry,
@@ -334,7 +351,7 @@ async function tamper(ground) {
       ukiPath: `boot/EFI/Linux/${version}.efi`,
       push: async (from, tag, name, key) => {
         const signer = signingKey(ground, key === 'own' ? 'acme' : 'stranger');
-        await pushSilently(ground, `oci:${from}:${tag}`, `docker://${registry.host}/${name}`, signer);
+        await pushSilently(ground, `oci:${from}:${tag}`, named(ground, name), signer);
       },
       copy: async (from, to) => {
         await pushSilently(
@@ -346,7 +363,7 @@ async function tamper(ground) {
       },
     });
     const command = ['verify', '--sealed', '--json', ...certificate(ground), ...policy(ground)];
-    const { stdout } = await bootseal([...command, `docker://${registry.host}/${image}`], {
+    const { stdout } = await bootseal([...command, named(ground, image)], {
       expect: 1,
       silent: true,
     });
@@ -354,6 +371,16 @@ async function tamper(ground) {
     await undo();
   }
   proves('each is refused, at its own link of the chain, before anything could use the image');
+}
+
+/**
+ * @param {Ground} ground
+ * @param {string} image REPOSITORY:TAG
+ */
+function named({ registry }, image) {
+  return registry
+    ? `docker://${registry.host}/${image}`
+    : `dir:${join(OUTPUT, 'pushed', image.replace(/.*:/, ''))}`;
 }
 
 /**
@@ -376,9 +403,7 @@ function certificate({ keys }) {
 /** @param {Ground} ground */
 async function verifySealed(ground) {
   heading(9, 'The whole chain');
-  const image = ground.registry ? remote(ground) : ground.sealed;
-  const rules = ground.registry ? policy(ground) : ['--insecure-policy'];
-  await bootseal(['verify', '--sealed', ...certificate(ground), ...rules, image]);
+  await bootseal(['verify', '--sealed', ...certificate(ground), ...policy(ground), remote(ground)]);
   proves(
     'signature, every digest, the composefs digest from the layers, and both boot signatures; nothing unpacked',
   );
@@ -387,10 +412,8 @@ async function verifySealed(ground) {
 /** @param {Ground} ground */
 async function report(ground) {
   heading(10, 'Report');
-  const image = ground.registry ? remote(ground) : ground.sealed;
-  const rules = ground.registry ? policy(ground) : ['--insecure-policy'];
   const page = join(OUTPUT, 'report.html');
-  await bootseal(['report', ...certificate(ground), ...rules, image, '--output', page]);
+  await bootseal(['report', ...certificate(ground), ...policy(ground), remote(ground), '--output', page]);
   proves('the chain on one page that needs no network and no script');
 }
 

@@ -43,7 +43,7 @@ export function standInParts() {
     busybox: [file('usr/bin/busybox', SECONDS, '#!/bin/sh\n', 0o755)],
     boot: [
       file(`${EFI}/linuxx64.efi.stub`, SECONDS, vector('stub-x64.efi'), 0o755),
-      file(`${EFI}/systemd-bootx64.efi`, SECONDS, vector('k-x64.efi'), 0o755),
+      file(`${EFI}/systemd-bootx64.efi`, SECONDS, vector('stub-x64.efi'), 0o755),
     ],
     kernel: [
       file('boot/vmlinuz-0-stand-in', SECONDS, vector('k-x64.efi')),
