@@ -37,6 +37,9 @@ import {
 } from '../der/writer.ts';
 import type { Certificate } from '../x509/certificate.ts';
 
+/** Chains have four at most. Without a limit, thousands of the same name would each be tried as an issuer. */
+const MAX_CERTIFICATES = 64;
+
 export interface Attribute {
   readonly type: string;
   readonly values: readonly DerElement[];
@@ -98,10 +101,19 @@ export function readSignedData(bytes: Uint8Array): SignedData {
     digestAlgorithms: digestAlgorithms.map(readAlgorithm),
     contentType,
     content: wrapped === undefined ? undefined : onlyChild(wrapped),
-    certificates:
-      certificates === undefined ? [] : readChildren(certificates).map((element) => element.encoded),
+    certificates: certificates === undefined ? [] : readCertificates(certificates),
     signer: readSigner(signers[0]),
   };
+}
+
+function readCertificates(element: DerElement): Uint8Array[] {
+  const certificates = readChildren(element).map(({ encoded }) => encoded);
+  if (certificates.length > MAX_CERTIFICATES) {
+    throw new BootsealError('pkcs7/too-many-certificates', `more than ${MAX_CERTIFICATES} certificates`, {
+      offset: element.offset,
+    });
+  }
+  return certificates;
 }
 
 function readSigner(element: DerElement): SignedData['signer'] {
