@@ -89,7 +89,7 @@ describe('PKCS#7 SignedData', () => {
     refused('der/unexpected', (fields) => fields.push(der.nullValue()));
     refused('der/missing', (fields) => fields.pop());
     refused('pkcs7/too-many-certificates', (fields) => {
-      fields[3] = der.context(0, ...Array.from({ length: 65 }, () => certificates[0]!));
+      fields[3] = der.context(0, ...Array.from({ length: 65 }, () => certificates[0]));
     });
     const data = der.sequence(der.oid(OID.data), der.context(0, der.octetString(new Uint8Array(1))));
     assert.throws(() => readSignedData(data), { code: 'pkcs7/not-signed-data' });
