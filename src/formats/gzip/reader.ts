@@ -6,10 +6,10 @@ import type { TransformOptions } from 'node:stream';
 import { createGunzip, type ZlibOptions } from 'node:zlib';
 import { BootsealError, isBootsealError } from '../../errors.ts';
 
-/** Large enough that a thread switch a piece costs nothing, small enough to stay in the second-level cache. */
-const OUTPUT_CHUNK = 256 * 1024;
+/** Large enough that the thread switch for each piece costs nothing. */
+const OUTPUT_CHUNK = 512 * 1024;
 /** Decoded bytes that may wait for the consumer, so that inflating goes on in zlib's thread meanwhile. */
-const READ_AHEAD = 1024 * 1024;
+const READ_AHEAD = 2 * 1024 * 1024;
 
 /**
  * The decoded bytes. Inflating runs in a thread of the libuv pool. Stopping the iteration early stops `source`.
