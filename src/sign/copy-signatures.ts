@@ -5,15 +5,26 @@ import {
   type RawSignature,
   type SigstoreSignature,
 } from '../formats/cosign/signature.ts';
+import { attachmentTag } from '../formats/cosign/attachment.ts';
+import type { CopySigner } from './copy-types.ts';
 import type { Digest } from '../formats/oci/digest.ts';
 import { formatImageName, type ImageName } from '../formats/reference/image-name.ts';
 import type { ImageDestination } from '../stores/image.ts';
+import { readAttachment, type AttachmentStore } from '../verify/signatures-of.ts';
 import { appendAttachment } from './append-attachment.ts';
 
-/** What one manifest has: signatures that came with it, then those made now. */
+/** What one manifest has. */
 export interface SignaturesOf {
   readonly digest: Digest;
-  readonly signatures: readonly RawSignature[];
+  /** Came with it. */
+  readonly kept: readonly RawSignature[];
+  /** Made here, before anything was written: what cannot be signed is known early. */
+  readonly made: readonly { readonly signer: CopySigner; readonly signature: SigstoreSignature }[];
+}
+
+export interface SignatureCounts {
+  copied: number;
+  made: number;
 }
 
 /**
@@ -21,7 +32,7 @@ export interface SignaturesOf {
  * a usage error.
  */
 export function demandRoom(destination: ImageName, wanted: readonly SignaturesOf[]): void {
-  const all = wanted.flatMap(({ signatures }) => signatures);
+  const all = wanted.flatMap(({ kept, made }) => [...kept, ...made.map(({ signature }) => signature)]);
   if (all.length === 0) return;
   switch (destination.transport) {
     case 'dir':
@@ -39,21 +50,39 @@ export function demandRoom(destination: ImageName, wanted: readonly SignaturesOf
   }
 }
 
-/** Adds the signatures to those the destination has. Visible at once in a registry: call it before the tag moves. */
+/**
+ * Adds the signatures to those the destination has; what a signer has said there before is not said again. Visible
+ * at once in a registry: call it before the tag moves.
+ */
 export async function putSignatures(
   destination: ImageDestination,
-  { digest, signatures }: SignaturesOf,
+  { digest, kept, made }: SignaturesOf,
+  counts: SignatureCounts,
   signal: AbortSignal | undefined,
 ): Promise<void> {
-  if (signatures.length === 0) return;
+  const present = [...kept, ...(made.length === 0 ? [] : await readPresent(destination, digest))];
+  const fresh = made
+    .filter(({ signer }) => !present.some((signature) => signer.isOwn(signature, digest)))
+    .map(({ signature }) => signature);
+  const added = [...kept, ...fresh];
+  counts.copied += kept.length;
+  counts.made += fresh.length;
+  if (added.length === 0) return;
   if (destination.putSignatures !== undefined) {
-    await destination.putSignatures(digest, signatures.map(encodeStoredSignature));
+    await destination.putSignatures(digest, added.map(encodeStoredSignature));
     return;
   }
-  const sigstore = signatures.filter(
-    (signature): signature is SigstoreSignature => signature.kind === 'sigstore',
-  );
+  const sigstore = added.filter((signature): signature is SigstoreSignature => signature.kind === 'sigstore');
   await appendAttachment(destination, destination, digest, sigstore, { ...(signal && { signal }) });
+}
+
+async function readPresent(destination: ImageDestination, digest: Digest): Promise<readonly RawSignature[]> {
+  if (!holdsAttachments(destination)) return [];
+  return (await readAttachment(destination, digest, attachmentTag(digest))) ?? [];
+}
+
+function holdsAttachments(destination: ImageDestination): destination is ImageDestination & AttachmentStore {
+  return destination.attachment !== undefined && destination.blob !== undefined;
 }
 
 function losing(destination: ImageName, why: string): BootsealError {

@@ -2,6 +2,7 @@
 import { BootsealError } from '../errors.ts';
 import { formatImageName, type ImageName } from '../formats/reference/image-name.ts';
 import type { CopySigner } from './copy-types.ts';
+import { isSignatureOf } from './own-signature.ts';
 import { loadPrivateKey, type AskPassphrase, type PrivateKeyRequest } from './private-key-file.ts';
 import { parseSignIdentity, signManifest } from './sign-manifest.ts';
 
@@ -14,7 +15,10 @@ export async function copySigner(
 ): Promise<CopySigner> {
   const name = identity === undefined ? ownName(to) : parseSignIdentity(identity);
   const loaded = await loadPrivateKey(key, ask);
-  return (digest) => signManifest(digest, name, loaded);
+  return {
+    sign: (digest) => signManifest(digest, name, loaded),
+    isOwn: (signature, digest) => isSignatureOf(signature, loaded, digest, name),
+  };
 }
 
 function ownName(to: ImageName): ReturnType<typeof parseSignIdentity> {

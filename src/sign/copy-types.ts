@@ -1,5 +1,5 @@
 /** What a copy is asked, given and answers. */
-import type { SigstoreSignature } from '../formats/cosign/signature.ts';
+import type { RawSignature, SigstoreSignature } from '../formats/cosign/signature.ts';
 import type { Platform } from '../formats/oci/descriptor.ts';
 import type { Digest } from '../formats/oci/digest.ts';
 import type { ImageName } from '../formats/reference/image-name.ts';
@@ -24,8 +24,12 @@ export interface CopyRequest {
   readonly parallel?: number;
 }
 
-/** Makes the signature of one manifest; the key and the identity are the caller's. */
-export type CopySigner = (digest: Digest) => SigstoreSignature;
+/** Signs manifests while they are copied; the key and the identity are the caller's. */
+export interface CopySigner {
+  sign(digest: Digest): SigstoreSignature;
+  /** True for a signature that says what `sign` would say: it is not made again. */
+  isOwn(signature: RawSignature, digest: Digest): boolean;
+}
 
 export interface CopyPorts {
   /** The policy. Left out: every source is accepted (`--insecure-policy`). */

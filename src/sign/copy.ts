@@ -15,7 +15,7 @@ import type { PolicyVerdict } from '../trust/verdict.ts';
 import { chooseInstances } from '../verify/instances.ts';
 import { readSignatures } from '../verify/signatures-of.ts';
 import { copyBlobs, type BlobCounts } from './copy-blobs.ts';
-import { demandRoom, putSignatures, type SignaturesOf } from './copy-signatures.ts';
+import { demandRoom, putSignatures, type SignatureCounts, type SignaturesOf } from './copy-signatures.ts';
 import { copySteps } from './copy-steps.ts';
 import type { CopyPorts, CopyRequest, CopyResult } from './copy-types.ts';
 
@@ -33,15 +33,14 @@ export async function copyImage(request: CopyRequest, ports: CopyPorts = {}): Pr
     const verdicts = await judge(plan, source, ports);
     // 3. Signatures, and whether they will have a place.
     const wanted = await gatherSignatures(request, plan, source, ports);
-    demandRoom(request.to, wanted.lists);
+    demandRoom(request.to, wanted);
     // 4. The copy.
     const destination = await openDestination(request.to, ports.destinationTransport);
     try {
-      const blobs = await write(request, plan, wanted.lists, source, destination, ports);
+      const signatures: SignatureCounts = { copied: 0, made: 0 };
+      const blobs = await write(request, plan, { wanted, counts: signatures }, source, destination, ports);
       const { digest, mediaType } = plan.top;
-      const { copied, made } = wanted;
       const result = { digest, mediaType, images: plan.images.map((image) => image.digest), verdicts, blobs };
-      const signatures = { copied, made };
       return { ...result, signatures, steps: copySteps(request, { ...result, signatures }) };
     } finally {
       await destination.abort();
@@ -88,39 +87,34 @@ async function judge(plan: Plan, source: ImageSource, ports: CopyPorts): Promise
   return verdicts;
 }
 
-interface Gathered {
-  readonly lists: readonly SignaturesOf[];
-  readonly copied: number;
-  readonly made: number;
-}
-
 /** In the order in which they are written: instances first, so that a signed index has signed instances. */
 async function gatherSignatures(
   request: CopyRequest,
   plan: Plan,
   source: ImageSource,
   ports: CopyPorts,
-): Promise<Gathered> {
+): Promise<SignaturesOf[]> {
   const lists: SignaturesOf[] = [];
-  let copied = 0;
-  let made = 0;
   for (const { digest } of [...plan.instances, plan.top]) {
     const kept =
       request.removeSignatures === true
         ? []
         : (await readSignatures(source, digest, ports.registries ?? NO_REGISTRIES_CONFIG)).signatures;
-    const fresh = (ports.signers ?? []).map((sign) => sign(digest));
-    lists.push({ digest, signatures: [...kept, ...fresh] });
-    copied += kept.length;
-    made += fresh.length;
+    const made = (ports.signers ?? []).map((signer) => ({ signer, signature: signer.sign(digest) }));
+    lists.push({ digest, kept, made });
   }
-  return { lists, copied, made };
+  return lists;
+}
+
+interface Signing {
+  readonly wanted: readonly SignaturesOf[];
+  readonly counts: SignatureCounts;
 }
 
 async function write(
   request: CopyRequest,
   plan: Plan,
-  signatures: readonly SignaturesOf[],
+  signatures: Signing,
   source: ImageSource,
   destination: ImageDestination,
   ports: CopyPorts,
@@ -134,7 +128,9 @@ async function write(
     for (const instance of plan.instances) await destination.putInstance(instance);
     await destination.putTopManifest(plan.top);
     // Before the name changes its meaning: nobody sees the image without its signatures.
-    for (const list of signatures) await putSignatures(destination, list, ports.signal);
+    for (const list of signatures.wanted) {
+      await putSignatures(destination, list, signatures.counts, ports.signal);
+    }
     ports.signal?.throwIfAborted();
     await destination.commit();
     return blobs;

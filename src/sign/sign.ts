@@ -1,9 +1,7 @@
 /** Signs an image where it lies: the signature joins those that are there, under the name that verifiers will ask for. */
 import { BootsealError } from '../errors.ts';
 import { attachmentTag } from '../formats/cosign/attachment.ts';
-import { parsePayload } from '../formats/cosign/payload.ts';
 import type { SigstorePrivateKey } from '../formats/cosign/private-key.ts';
-import type { RawSignature } from '../formats/cosign/signature.ts';
 import type { Platform } from '../formats/oci/descriptor.ts';
 import type { Digest } from '../formats/oci/digest.ts';
 import { parseManifest } from '../formats/oci/manifest.ts';
@@ -19,9 +17,9 @@ import { useSigstoreAttachments } from '../formats/registries-d/lookup.ts';
 import type { ImageDestination, ImageSource } from '../stores/image.ts';
 import { openDestination, openSource, type TransportOptions } from '../stores/open.ts';
 import type { Step } from '../steps.ts';
-import { judgeSigstoreSignature } from '../trust/signatures/sigstore.ts';
 import { readAttachment } from '../verify/signatures-of.ts';
 import { appendAttachment } from './append-attachment.ts';
+import { isSignatureOf } from './own-signature.ts';
 import { signManifest, type SignOptions } from './sign-manifest.ts';
 
 export { generateSigstoreKey } from './generate-sigstore-key.ts';
@@ -133,7 +131,8 @@ async function signOne(
   // 2. A signature by this key that says the same is not repeated: ECDSA would make new bytes each time.
   const where = `${repositoryName(repository)}:${attachmentTag(digest)}`;
   const present = (await readAttachment(source, digest, where)) ?? [];
-  if (present.some((signature) => isOurs(signature, ports.key, digest, identity))) return 'already-signed';
+  if (present.some((signature) => isSignatureOf(signature, ports.key, digest, identity)))
+    return 'already-signed';
   const signature = signManifest(digest, identity, ports.key, request.options);
   if (request.dryRun === true) return 'would-sign';
   // 3. Beside those that are there.
@@ -142,23 +141,6 @@ async function signOne(
     ...(ports.signal && { signal: ports.signal }),
   });
   return 'signed';
-}
-
-/** By this key, over this digest, under exactly this name. */
-function isOurs(
-  signature: RawSignature,
-  key: SigstorePrivateKey,
-  digest: Digest,
-  identity: DockerReference,
-): boolean {
-  if (signature.kind !== 'sigstore') return false;
-  const { accepted } = judgeSigstoreSignature(signature, {
-    keys: [{ key: key.publicKey, source: '' }],
-    identityRule: { type: 'exactReference', dockerReference: formatReference(identity) },
-    image: undefined,
-    manifestDigest: digest,
-  });
-  return accepted && parsePayload(signature.payload).dockerReference === formatReference(identity);
 }
 
 function stepOf({ role, digest, platform, state, attachmentTag: tag }: SignedManifest): Step {

@@ -54,6 +54,8 @@ export interface ImageDestination {
   putTopManifest(manifest: ManifestBlob): Promise<void>;
   /** The sigstore attachment manifest that is there now: read afresh at every call, to be extended. */
   attachment?(digest: Digest): Promise<ManifestBlob | undefined>;
+  /** What the attachment names, checked as a source checks it. Present together with `attachment`. */
+  blob?(descriptor: Descriptor, options?: ReadOptions): AsyncIterable<Uint8Array>;
   /** Writes the sigstore attachment manifest (tag `sha256-HEX.sig`) of an image. */
   putAttachment?(digest: Digest, manifest: ManifestBlob): Promise<void>;
   /** Writes signatures that the transport keeps beside the image (`dir:`). */

@@ -81,9 +81,12 @@ function storedName({ name }: ImageSource, number: number): string {
   return name.transport === 'dir' ? `${name.path}/${file}` : file;
 }
 
+/** As much of a store as an attachment is read from: a destination may be one as well. */
+export type AttachmentStore = Required<Pick<ImageSource, 'blob'>> & Pick<ImageSource, 'attachment'>;
+
 /** Undefined where the repository has no such tag. */
 export async function readAttachment(
-  source: ImageSource,
+  source: AttachmentStore,
   digest: Digest,
   where: string,
 ): Promise<RawSignature[] | undefined> {
@@ -115,7 +118,7 @@ export async function readAttachment(
 /** Ten payloads of the largest size; real ones are 300 bytes. */
 const MAX_PAYLOADS_SIZE = 10 * MAX_PAYLOAD_SIZE;
 
-async function readWhole(source: ImageSource, descriptor: Descriptor): Promise<Uint8Array> {
+async function readWhole(source: AttachmentStore, descriptor: Descriptor): Promise<Uint8Array> {
   const parts: Uint8Array[] = [];
   for await (const part of source.blob(descriptor)) parts.push(part);
   return concatBytes(parts);

@@ -168,6 +168,8 @@ describe('copy', () => {
     await putImage(layout, image);
     const result = await copy(layout, to, {}, { signers: [signer] });
     assert.deepEqual(result.signatures, { copied: 0, made: 1 });
+    // Again: it is said there already.
+    assert.deepEqual((await copy(layout, to, {}, { signers: [signer] })).signatures, { copied: 0, made: 0 });
     const ports = await underPolicy(to);
     const source = await openSource(parseImageName(to));
     assert.equal((await ports.admit?.(source, await source.topManifest()))?.verified, true);

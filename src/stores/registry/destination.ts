@@ -3,6 +3,7 @@ import type { ImageName } from '../../formats/reference/image-name.ts';
 import { digestMismatch, noManifest } from '../checked-blob.ts';
 import type { ImageDestination, ManifestBlob } from '../image.ts';
 import type { TransportOptions } from '../transport-options.ts';
+import { getBlob } from './blob-download.ts';
 import { hasBlob, mountBlob, putBlob } from './blob-upload.ts';
 import { openClient } from './client.ts';
 import { attachmentTag, putManifest } from './manifests.ts';
@@ -37,6 +38,7 @@ export async function openRegistryDestination(
       return Promise.resolve();
     },
     attachment: (image) => getAttachment(client, image),
+    blob: (descriptor, read) => getBlob(client, descriptor, read),
     putAttachment: (image, manifest) => putManifest(client, attachmentTag(image), manifest),
     async commit() {
       if (top === undefined) throw noManifest();
