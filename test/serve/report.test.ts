@@ -1,6 +1,7 @@
 /** The report as text: escaping, digests in full, and what is said about the chain. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { assert as check, property, string } from 'fast-check';
 import { renderReport } from '../../src/serve/report/page.ts';
 import type { Step } from '../../src/steps.ts';
 import {
@@ -87,4 +88,35 @@ test('the page asks for nothing from anywhere', () => {
   const text = page(true, goodChain);
   assert.doesNotMatch(text, /\b(src|srcset|action|style)=|url\(|@import|<link|<script|<iframe|<object/);
   assert.match(text, /default-src 'none'|default-src &#39;none&#39;/);
+});
+
+test('whatever a text holds, the page has the same tags', () => {
+  const tagsOf = (text: string): number => {
+    const step: Step = {
+      id: text,
+      title: text,
+      state: 'failed',
+      summary: text,
+      hint: text,
+      details: [{ label: text, value: text }],
+    };
+    const html = renderReport({
+      image: text,
+      digest: `${text}.`,
+      when: text,
+      ok: false,
+      steps: [step],
+      command: text,
+      generator: text,
+    });
+    return html.split('<').length + html.split('>').length + html.split('"').length;
+  };
+  const plain = tagsOf('x');
+  check(
+    property(string({ unit: 'binary' }), (text) => {
+      // A line end becomes a line break, which is a tag by right.
+      assert.equal(tagsOf(text.replaceAll('\n', ' ')), plain);
+    }),
+    { numRuns: 300 },
+  );
 });
