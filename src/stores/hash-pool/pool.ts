@@ -8,6 +8,7 @@ import { inlineHashPool } from '../../formats/fsverity/inline-hash-pool.ts';
 import type { BlockHashes, HashPool } from '../../formats/fsverity/ports.ts';
 import { BootsealError } from '../../errors.ts';
 import { VERITY_BLOCK, VERITY_DIGEST_SIZE, type VerityAlgorithm } from '../../formats/fsverity/format.ts';
+import { createBell } from '../bell.ts';
 import { SLOT_BLOCKS, type HashReply, type HashRequest, type WorkerSetup } from './messages.ts';
 
 export interface HashPoolOptions {
@@ -63,7 +64,7 @@ function startPool(algorithms: readonly VerityAlgorithm[], threads: number): Has
   const idle: Worker[] = [];
   const requests: HashRequest[] = [];
   let failure: BootsealError | undefined;
-  let wake: (() => void)[] = [];
+  const bell = createBell();
 
   const workers = Array.from({ length: threads }, () => {
     const worker = new Worker(new URL('./worker.js', import.meta.url), { workerData: setup });
@@ -93,25 +94,19 @@ function startPool(algorithms: readonly VerityAlgorithm[], threads: number): Has
       done?.(slot.hashes);
       free.push(index);
     }
-    notify();
+    bell.ring();
   }
 
   function fail(message: string, cause?: unknown): void {
     failure ??= new BootsealError('hash-pool/thread', message, { cause });
-    notify();
-  }
-
-  function notify(): void {
-    const waiting = wake;
-    wake = [];
-    for (const resolve of waiting) resolve();
+    bell.ring();
   }
 
   async function until(condition: () => boolean): Promise<void> {
     for (;;) {
       if (failure !== undefined) throw failure;
       if (condition()) return;
-      await new Promise<void>((resolve) => wake.push(resolve));
+      await bell.heard();
     }
   }
 

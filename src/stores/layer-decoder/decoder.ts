@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import { BootsealError, type ErrorCode } from '../../errors.ts';
 import type { DecodedLayer, LayerDecoder } from '../../formats/oci/decode-layer.ts';
+import { createBell } from '../bell.ts';
 import {
   INPUT_SLOT,
   INPUT_SLOTS,
@@ -30,30 +31,24 @@ export function openThreadedDecoder(): ThreadedDecoder {
   const freeInputs = inputs.map((_, slot) => slot);
   const received: Exclude<FromDecoder, { kind: 'consumed' }>[] = [];
   let failure: BootsealError | undefined;
-  let wake: (() => void)[] = [];
+  const bell = createBell();
 
   worker.on('message', (message: FromDecoder) => {
     if (message.kind === 'consumed') freeInputs.push(message.slot);
     else received.push(message);
-    notify();
+    bell.ring();
   });
   worker.on('error', (cause) => fail('the decoding thread failed', cause));
   worker.on('exit', (status) => fail(`the decoding thread ended with status ${status}`));
 
   function fail(message: string, cause?: unknown): void {
     failure ??= new BootsealError('layer-decoder/thread', message, { cause });
-    notify();
-  }
-
-  function notify(): void {
-    const waiting = wake;
-    wake = [];
-    for (const resolve of waiting) resolve();
+    bell.ring();
   }
 
   /** Something has changed; the caller looks at what. */
   async function change(): Promise<void> {
-    await new Promise<void>((resolve) => wake.push(resolve));
+    await bell.heard();
     if (failure !== undefined) throw failure;
   }
 
@@ -86,7 +81,7 @@ export function openThreadedDecoder(): ThreadedDecoder {
         send({ kind: 'start', compression, algorithm });
         const feeding = feed(blob, state).catch((error: unknown) => {
           feedError = { error };
-          notify();
+          bell.ring();
         });
         try {
           for (;;) {
@@ -112,7 +107,7 @@ export function openThreadedDecoder(): ThreadedDecoder {
             state.stopped = true;
             await close();
           }
-          notify();
+          bell.ring();
           await feeding;
         }
       },

@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { isBootsealError } from '../../errors.ts';
 import { layerDecoder } from '../../formats/oci/decode-layer.ts';
+import { createBell } from '../bell.ts';
 import { zstdDecoder } from '../zstd/decoder.ts';
 import {
   OUTPUT_SLOT,
@@ -20,31 +21,24 @@ const port = parentPort!;
 
 const queued: Extract<ToDecoder, { kind: 'input' | 'end' }>[] = [];
 const free = outputs.map((_, slot) => slot);
-let wake: (() => void)[] = [];
+const bell = createBell();
 
 port.on('message', (message: ToDecoder) => {
   if (message.kind === 'start') void run(message);
   else if (message.kind === 'release') free.push(message.slot);
   else queued.push(message);
-  const waiting = wake;
-  wake = [];
-  for (const resolve of waiting) resolve();
+  bell.ring();
 });
 
 function send(message: FromDecoder): void {
   port.postMessage(message);
 }
 
-/** The next message, whichever it is. */
-function another(): Promise<void> {
-  return new Promise((resolve) => wake.push(resolve));
-}
-
 async function* input(): AsyncGenerator<Uint8Array, void, undefined> {
   for (;;) {
     const message = queued.shift();
     if (message === undefined) {
-      await another();
+      await bell.heard();
       continue;
     }
     if (message.kind === 'end') return;
@@ -69,7 +63,7 @@ async function run({ compression, algorithm }: Extract<ToDecoder, { kind: 'start
       for (let at = 0; at < chunk.length;) {
         while (slot === undefined) {
           slot = free.shift();
-          if (slot === undefined) await another();
+          if (slot === undefined) await bell.heard();
           else target = new Uint8Array(outputs[slot]);
         }
         const taken = Math.min(OUTPUT_SLOT - used, chunk.length - at);
