@@ -51,7 +51,7 @@ export function parseUkifyConfig(text: string, warn: (message: string) => void):
     if (section !== 'UKI' || UNSUPPORTED.has(name)) {
       throw bad(`[${section}] ${name} is not supported`, line);
     }
-    const setting = SETTINGS[name];
+    const setting = Object.hasOwn(SETTINGS, name) ? SETTINGS[name] : undefined;
     if (setting === undefined) {
       warn(`Unknown config setting [${section}] ${name}=`);
       continue;
