@@ -1,8 +1,9 @@
 /** Finding and running test files. Node 20's test runner knows no patterns, so the list is made here. */
+import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
-import { Failure, root, run } from './run.mjs';
+import { Failure, root } from './run.mjs';
 
 /** A test file that takes longer than this hangs. */
 const TIMEOUT_MS = 5 * 60 * 1000;
@@ -48,7 +49,12 @@ export function runTests(sources, { node = process.execPath } = {}) {
     at % 2 === 0 ? `--test-reporter=${value}` : `--test-reporter-destination=${value}`,
   );
   const concurrency = `--test-concurrency=${availableParallelism()}`;
-  run(node, ['--test', concurrency, `--test-timeout=${TIMEOUT_MS}`, ...reporters, ...compiled]);
+  const { status } = spawnSync(
+    node,
+    ['--test', concurrency, `--test-timeout=${TIMEOUT_MS}`, ...reporters, ...compiled],
+    { cwd: root, stdio: 'inherit' },
+  );
+  if (status !== 0) throw new Failure('tests failed', status ?? 1);
   const passed = Number(/^# pass ([0-9]+)$/m.exec(readFileSync(summary, 'utf8'))?.[1] ?? 0);
   if (passed === 0) throw new Failure('no test ran');
 }
