@@ -1,7 +1,7 @@
 /** The folder of a layout that is being written: blobs by digest, and memory of what was added. */
 import { createHash } from 'node:crypto';
 import { mkdir, rm, rmdir } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { BootsealError } from '../../errors.ts';
 import type { Descriptor } from '../../formats/oci/descriptor.ts';
 import { digestParts, type Digest } from '../../formats/oci/digest.ts';
@@ -43,8 +43,10 @@ export function openFolder(root: string): LayoutFolder {
     const first = await mkdir(path, { recursive: true });
     if (first === undefined) return;
     // mkdir tells the outermost folder it made; all between are ours too.
+    const outermost = resolve(first);
     const made: string[] = [];
-    for (let at = path; at.length >= first.length; at = dirname(at)) made.unshift(at);
+    for (let at = resolve(path); at.length > outermost.length; at = dirname(at)) made.unshift(at);
+    madeFolders.push(outermost);
     madeFolders.push(...made);
   }
 
