@@ -54,31 +54,28 @@ export async function runSealedChain(
   const { layerProgress } = await import('./layer-progress.ts');
   const certificates: Uint8Array[] = [];
   for (const file of flags.cert) certificates.push(...(await readCertificates(file)));
-  const source = await openSource(parseImageName(image), transportOptions(flags, context));
-  try {
-    return await verifySealed(
-      {
-        source,
-        certificates,
-        ...(platform && { platform }),
-        ...(!flags.insecurePolicy && {
-          policy: {
-            requireSigned,
-            ...(policyFile !== undefined && { policyFile }),
-            ...(registriesDirectory !== undefined && { registriesDirectory }),
-          },
-        }),
-      },
-      {
-        openLayerPorts,
-        signal: context.signal,
-        onProgress: await layerProgress(context),
-        verify: { env: context.env, transport: transportOptions(flags, context) },
-      },
-    );
-  } finally {
-    await source.close();
-  }
+  const name = parseImageName(image);
+  return verifySealed(
+    {
+      image: name,
+      open: () => openSource(name, transportOptions(flags, context)),
+      certificates,
+      ...(platform && { platform }),
+      ...(!flags.insecurePolicy && {
+        policy: {
+          requireSigned,
+          ...(policyFile !== undefined && { policyFile }),
+          ...(registriesDirectory !== undefined && { registriesDirectory }),
+        },
+      }),
+    },
+    {
+      openLayerPorts,
+      signal: context.signal,
+      onProgress: await layerProgress(context),
+      verify: { env: context.env, transport: transportOptions(flags, context) },
+    },
+  );
 }
 
 export function sealedOutcome(result: SealedResult): Outcome {

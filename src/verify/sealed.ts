@@ -10,7 +10,7 @@ import type { Tree } from '../composefs/tree.ts';
 import { isBootsealError, type ExitStatus } from '../errors.ts';
 import type { Platform } from '../formats/oci/descriptor.ts';
 import type { Digest } from '../formats/oci/digest.ts';
-import { formatImageName } from '../formats/reference/image-name.ts';
+import { formatImageName, type ImageName } from '../formats/reference/image-name.ts';
 import { readTree, type ReadPorts } from '../seal/base.ts';
 import type { ImageSource } from '../stores/image.ts';
 import { loadImage, type LoadedImage } from '../stores/load-image.ts';
@@ -20,8 +20,9 @@ import { checkSeal } from './sealed/seal-step.ts';
 import { verifyImage, type VerifyPorts, type VerifyRequest } from './verify.ts';
 
 export interface SealedRequest {
-  /** Read from, and left open. */
-  readonly source: ImageSource;
+  readonly image: ImageName;
+  /** Opens the image for reading; the job closes it. */
+  readonly open: () => Promise<ImageSource>;
   readonly platform?: Platform;
   /** DER certificates, as the machines' db holds them. */
   readonly certificates: readonly Uint8Array[];
@@ -57,23 +58,35 @@ const LINKS = [
 ] as const;
 
 export async function verifySealed(request: SealedRequest, ports: SealedPorts): Promise<SealedResult> {
-  const chain = new Chain();
-  const { source, certificates } = request;
-  const epoch = request.epoch ?? DEFAULT_EPOCH;
+  const chain = new Chain(request.image);
+  const source = await chain.attempt('manifest', request.open);
+  if (source === undefined) return chain.result();
+  try {
+    return await verifyOpen(chain, source, request, ports);
+  } finally {
+    await source.close();
+  }
+}
+
+async function verifyOpen(
+  chain: Chain,
+  source: ImageSource,
+  request: SealedRequest,
+  ports: SealedPorts,
+): Promise<SealedResult> {
+  const { certificates, epoch = DEFAULT_EPOCH } = request;
   // 1. The image's own documents, resolved once; then the policy, about exactly those bytes.
   const image = await chain.attempt('manifest', () => loadImage(source, request.platform));
-  if (image === undefined) return chain.result(source);
-  await signature(chain, request, ports);
+  if (image === undefined) return chain.result();
+  await signature(chain, source, request, ports);
   chain.add(manifestStep(image));
   // 2. Layers to a tree; blob digests and diffIDs are checked on the way.
   const tree = await chain.attempt('layers', () => readTree(image, [epoch.algorithm], ports));
-  if (tree === undefined) return chain.result(source, image);
+  if (tree === undefined) return chain.result(image);
   chain.add(layersStep(image));
   // 3. Signatures of what firmware starts, and then what the UKI promises.
-  const composefs = await chain.attempt('uki', () =>
-    Promise.resolve(checkBoot(chain, tree, certificates, epoch)),
-  );
-  return chain.result(source, image, composefs ?? undefined);
+  const boot = await chain.attempt('uki', () => Promise.resolve(checkBoot(chain, tree, certificates, epoch)));
+  return chain.result(image, boot?.composefs);
 }
 
 function checkBoot(
@@ -81,26 +94,23 @@ function checkBoot(
   tree: Tree,
   certificates: readonly Uint8Array[],
   epoch: Epoch,
-): string | null {
+): Pick<SealedResult, 'composefs'> {
   const { step, trusted } = checkUkis(tree, certificates);
   chain.add(step);
-  let composefs: string | undefined;
-  if (trusted.length > 0) {
-    const seal = checkSeal(tree, trusted, epoch);
-    chain.add(seal.step);
-    composefs = seal.composefs;
-  }
+  const seal = trusted.length > 0 ? checkSeal(tree, trusted, epoch) : undefined;
+  if (seal !== undefined) chain.add(seal.step);
   chain.add(checkBootloader(tree, certificates));
-  return composefs ?? null;
+  return seal?.composefs === undefined ? {} : { composefs: seal.composefs };
 }
 
 async function signature(
   chain: Chain,
-  { source, platform, policy }: SealedRequest,
+  source: ImageSource,
+  { image, platform, policy }: SealedRequest,
   ports: SealedPorts,
 ): Promise<void> {
   if (policy === undefined) return;
-  const request = { ...policy, image: source.name, ...(platform && { platform }) };
+  const request = { ...policy, image, ...(platform && { platform }) };
   const result = await chain.attempt('signature', () => verifyImage(request, { ...ports.verify, source }));
   for (const step of result?.steps ?? []) chain.add(step);
 }
@@ -121,8 +131,13 @@ function layersStep({ layers }: LoadedImage): Step {
 
 /** Collects the steps; what was not reached is told as not checked. */
 class Chain {
+  readonly #image: ImageName;
   readonly #steps: Step[] = [];
   #exit: 0 | ExitStatus = 0;
+
+  constructor(image: ImageName) {
+    this.#image = image;
+  }
 
   add(step: Step): void {
     this.#steps.push(step);
@@ -152,7 +167,7 @@ class Chain {
     }
   }
 
-  result(source: ImageSource, image?: LoadedImage, composefs?: string): SealedResult {
+  result(image?: LoadedImage, composefs?: string): SealedResult {
     const missing = LINKS.filter(([id]) => !this.#steps.some((step) => step.id === id));
     const broken = this.#exit !== 0;
     for (const [id, title] of missing) {
@@ -166,7 +181,7 @@ class Chain {
     return {
       ok: !broken,
       exit: this.#exit,
-      image: formatImageName(source.name),
+      image: formatImageName(this.#image),
       ...(image && { digest: image.instance.digest }),
       ...(composefs !== undefined && { composefs }),
       steps: this.#steps.toSorted((a, b) => order(a) - order(b)),
