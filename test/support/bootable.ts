@@ -34,12 +34,15 @@ export function bootableImage(
 }
 
 export function tarOf(files: Readonly<Record<string, Files[string] | undefined>>): Uint8Array {
-  const present = Object.entries(files).filter(([, content]) => content !== undefined);
+  const present = Object.entries(files).filter(
+    (file): file is [string, Files[string]] => file[1] !== undefined,
+  );
   const folders = new Set<string>();
   for (const [path] of present) {
     for (let at = path.indexOf('/'); at >= 0; at = path.indexOf('/', at + 1)) folders.add(path.slice(0, at));
   }
-  const all = new Map([...[...folders].map((path) => [path, null] as const), ...present]);
+  const all = new Map<string, Files[string]>([...folders].map((path) => [path, null]));
+  for (const [path, content] of present) all.set(path, content);
   const entries = [...all]
     .toSorted(([a], [b]) => (a < b ? -1 : 1))
     .map(([path, content]) => entryOf(path, content));
