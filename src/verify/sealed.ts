@@ -56,6 +56,7 @@ const LINKS = [
   ['seal', 'seal'],
   ['bootloader', 'bootloader'],
 ] as const;
+type LinkId = (typeof LINKS)[number][0];
 
 export async function verifySealed(request: SealedRequest, ports: SealedPorts): Promise<SealedResult> {
   const chain = new Chain(request.image);
@@ -109,7 +110,7 @@ async function signature(
   { image, platform, policy }: SealedRequest,
   ports: SealedPorts,
 ): Promise<void> {
-  if (policy === undefined) return;
+  if (policy === undefined) return chain.leaveOut('signature');
   const request = { ...policy, image, ...(platform && { platform }) };
   const result = await chain.attempt('signature', () => verifyImage(request, { ...ports.verify, source }));
   for (const step of result?.steps ?? []) chain.add(step);
@@ -133,6 +134,7 @@ function layersStep({ layers }: LoadedImage): Step {
 class Chain {
   readonly #image: ImageName;
   readonly #steps: Step[] = [];
+  readonly #leftOut = new Set<string>();
   #exit: 0 | ExitStatus = 0;
 
   constructor(image: ImageName) {
@@ -144,8 +146,13 @@ class Chain {
     if (step.state === 'failed' && this.#exit === 0) this.#exit = 1;
   }
 
+  /** A link that nobody asked for. */
+  leaveOut(id: LinkId): void {
+    this.#leftOut.add(id);
+  }
+
   /** A BootsealError becomes the failed step `id`; anything else is a fault of ours and goes on up. */
-  async attempt<T>(id: (typeof LINKS)[number][0], work: () => Promise<T>): Promise<T | undefined> {
+  async attempt<T>(id: LinkId, work: () => Promise<T>): Promise<T | undefined> {
     try {
       return await work();
     } catch (error) {
@@ -171,9 +178,9 @@ class Chain {
     const missing = LINKS.filter(([id]) => !this.#steps.some((step) => step.id === id));
     const broken = this.#exit !== 0;
     for (const [id, title] of missing) {
-      const summary = broken
-        ? 'not checked: the chain is broken before it'
-        : 'not checked: no policy asked for';
+      const summary = this.#leftOut.has(id)
+        ? 'left out by request'
+        : 'not checked: the chain is broken before it';
       this.#steps.push({ id, title, state: 'skipped', summary });
     }
     const order = (step: Step): number =>
