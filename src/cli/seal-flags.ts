@@ -55,6 +55,15 @@ export const ukiFlags: FlagParametersForType<UkiFlags> = {
   stubFrom: { ...imageFlag, optional: true, brief: 'image to take the EFI stub from' },
 };
 
+const flag = { kind: 'boolean', default: false, withNegated: false } as const;
+
+export const embedDump = {
+  ...flag,
+  brief: 'store a dump of the sealed tree, so that verify can name what changed',
+} as const;
+
+export const dryRun = { ...flag, brief: 'do everything but write, and say what would be written' } as const;
+
 export async function openBase(flags: SealFlags, context: CliContext): Promise<ImageSource> {
   const { openSource } = await import('../stores/open.ts');
   return openSource(parseImageName(flags.from), sourceOptions(flags, context));

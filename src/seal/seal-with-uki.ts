@@ -15,7 +15,7 @@ import { treeSteps } from './build-uki.ts';
 import { dumpOf } from './dump.ts';
 import { finalTree } from './final-tree.ts';
 import { cmdlineOf, sealedDigest } from './sealed-digest.ts';
-import { writeImage } from './write-image.ts';
+import { documentsOf, writeImage } from './write-image.ts';
 
 export interface SealWithUkiRequest {
   readonly source: ImageSource;
@@ -28,6 +28,8 @@ export interface SealWithUkiRequest {
   readonly certificates: readonly Uint8Array[];
   readonly epoch?: Epoch;
   readonly embedDump?: boolean;
+  /** Do everything but write. */
+  readonly dryRun?: boolean;
 }
 
 export interface SealWithUkiResult {
@@ -59,7 +61,10 @@ export async function sealWithUki(
   const dump = request.embedDump === true ? dumpOf(final.tree, epoch) : undefined;
   const boot = bootLayer(base, [request.uki], dump);
   const layers = [final.layer, boot.layer];
-  const manifest = await writeImage(request.source, await open(), base, layers, ports.signal);
+  const manifest =
+    request.dryRun === true
+      ? documentsOf(base, layers).manifest
+      : await writeImage(request.source, await open(), base, layers, ports.signal);
   const summary = `${boot.path}  ${mebibytes(boot.size)}, signed by ${signedBy}`;
   return {
     composefs: final.digest,

@@ -12,7 +12,7 @@ import { dumpOf } from './dump.ts';
 import { finalTree } from './final-tree.ts';
 import { signProgram, type SecureBootKey, type SignedProgram } from './secure-boot.ts';
 import { ukiOf } from './uki.ts';
-import { writeImage } from './write-image.ts';
+import { documentsOf, writeImage } from './write-image.ts';
 
 export interface SealRequest {
   readonly source: ImageSource;
@@ -26,6 +26,8 @@ export interface SealRequest {
   readonly epoch?: Epoch;
   /** Store the dump of the sealed tree in the image, so that a broken seal can be explained path by path. */
   readonly embedDump?: boolean;
+  /** Do everything but write. */
+  readonly dryRun?: boolean;
 }
 
 export interface SealResult {
@@ -58,7 +60,10 @@ export async function sealImage(
   const boot = bootLayer(base, signed.parts, dump);
   // 5. Both layers on top of the base, written at once.
   const layers = [final.layer, boot.layer];
-  const manifest = await writeImage(request.source, await open(), base, layers, ports.signal);
+  const manifest =
+    request.dryRun === true
+      ? documentsOf(base, layers).manifest
+      : await writeImage(request.source, await open(), base, layers, ports.signal);
   return {
     composefs: final.digest,
     digest: manifest.digest,

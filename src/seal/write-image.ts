@@ -1,11 +1,22 @@
 /** Last step of sealing: the base image's blobs, the new layers, configuration and manifest, to the destination. */
 import type { Parts } from '../bytes/rope.ts';
 import type { Descriptor } from '../formats/oci/descriptor.ts';
-import { extendImage } from '../formats/oci/extend.ts';
+import { extendImage, type ExtendedImage } from '../formats/oci/extend.ts';
 import { MEDIA_TYPES } from '../formats/oci/media-types.ts';
 import type { ImageDestination, ImageSource, ManifestBlob } from '../stores/image.ts';
 import type { SealBase } from './base.ts';
 import type { NewLayer } from './layer.ts';
+
+/** The documents of the image with the new layers, without writing anything. */
+export function documentsOf(base: Pick<SealBase, 'image'>, layers: readonly NewLayer[]): ExtendedImage {
+  const { manifest, config, instance } = base.image;
+  return extendImage({
+    manifest,
+    config,
+    baseDigest: instance.digest,
+    added: layers.map(({ added }) => added),
+  });
+}
 
 /** Nothing is visible under the destination's name until all of it is there; on failure nothing is left behind. */
 export async function writeImage(
@@ -15,13 +26,8 @@ export async function writeImage(
   layers: readonly NewLayer[],
   signal?: AbortSignal,
 ): Promise<ManifestBlob> {
-  const { manifest, config } = base.image;
-  const image = extendImage({
-    manifest,
-    config,
-    baseDigest: base.image.instance.digest,
-    added: layers.map(({ added }) => added),
-  });
+  const { manifest } = base.image;
+  const image = documentsOf(base, layers);
   const options = signal === undefined ? {} : { signal };
   try {
     for (const layer of manifest.layers) {
@@ -44,9 +50,9 @@ export async function writeImage(
     await destination.putTopManifest(image.manifest);
     await destination.commit();
     return image.manifest;
-  } catch (error) {
+  } finally {
+    // After a commit this takes nothing back; it lets go of what the destination holds.
     await destination.abort();
-    throw error;
   }
 }
 

@@ -168,6 +168,12 @@ describe('seal', () => {
     assert.equal((await verify(name, [])).ok, false);
   });
 
+  it('writes nothing in a dry run, and says what it would have written', async () => {
+    const dry = await seal({}, { dryRun: true });
+    assert.equal((await verify(dry.name)).exit, 3);
+    assert.equal((await seal({})).result.digest, dry.result.digest);
+  });
+
   it('does not open the destination when the image cannot be sealed', async () => {
     const before = readdirSync(folder).length;
     await assert.rejects(seal({ boot: undefined }));

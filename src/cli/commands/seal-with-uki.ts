@@ -4,6 +4,8 @@ import { defineCommand, text, type Command } from '../command.ts';
 import { destinationOptions } from '../copy-flags.ts';
 import {
   chosenBootloader,
+  dryRun,
+  embedDump,
   imageFlag,
   openBase,
   readProgram,
@@ -17,6 +19,7 @@ interface Flags extends SealFlags {
   readonly uki: string;
   readonly cert?: string;
   readonly embedDump: boolean;
+  readonly dryRun: boolean;
 }
 
 export const command: Command = defineCommand<Flags, []>({
@@ -34,12 +37,8 @@ export const command: Command = defineCommand<Flags, []>({
       placeholder: 'FILE',
       brief: 'certificate that must have signed it, or issued the one that did',
     },
-    embedDump: {
-      kind: 'boolean',
-      default: false,
-      withNegated: false,
-      brief: 'store a dump of the sealed tree, so that verify can name what changed',
-    },
+    embedDump,
+    dryRun,
   },
   args: [],
   async run(context, flags) {
@@ -49,7 +48,7 @@ export const command: Command = defineCommand<Flags, []>({
     const to = parseImageName(flags.to);
     const uki = await readProgram(flags.uki);
     const certificates = flags.cert === undefined ? [] : await readCertificates(flags.cert);
-    const { embedDump, platform } = flags;
+    const { dryRun, embedDump, platform } = flags;
     const source = await openBase(flags, context);
     try {
       const { steps, ...json } = await sealWithUki(
@@ -58,6 +57,7 @@ export const command: Command = defineCommand<Flags, []>({
           uki,
           certificates,
           embedDump,
+          dryRun,
           ...(platform && { platform }),
           ...(await chosenBootloader(flags)),
         },
@@ -65,7 +65,13 @@ export const command: Command = defineCommand<Flags, []>({
         await sealPorts(flags, context),
       );
       const subject = `${formatImageName(to)}@${json.digest}  (+${json.addedLayers} layers)`;
-      return { ok: true, verdict: { word: 'sealed', subject }, stepsFirst: true, steps, json };
+      return {
+        ok: true,
+        verdict: { word: dryRun ? 'nothing written (dry run)' : 'sealed', subject },
+        stepsFirst: true,
+        steps,
+        json,
+      };
     } finally {
       await source.close();
     }

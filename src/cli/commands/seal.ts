@@ -4,6 +4,8 @@ import { defineCommand, text, type Command } from '../command.ts';
 import { destinationOptions } from '../copy-flags.ts';
 import {
   chosenBootloader,
+  dryRun,
+  embedDump,
   chosenStub,
   imageFlag,
   openBase,
@@ -18,6 +20,7 @@ import { readSecureBootKey, type SecureBootKeyFlags } from '../secure-boot-key.t
 interface Flags extends SealFlags, UkiFlags, SecureBootKeyFlags {
   readonly to: string;
   readonly embedDump: boolean;
+  readonly dryRun: boolean;
 }
 
 const file = { kind: 'parsed', parse: text, placeholder: 'FILE' } as const;
@@ -39,19 +42,15 @@ export const command: Command = defineCommand<Flags, []>({
     },
     passphraseFile: { ...file, optional: true, brief: 'passphrase of the key, on the first line' },
     ...ukiFlags,
-    embedDump: {
-      kind: 'boolean',
-      default: false,
-      withNegated: false,
-      brief: 'store a dump of the sealed tree, so that verify can name what changed',
-    },
+    embedDump,
+    dryRun,
   },
   args: [],
   async run(context, flags) {
     const { sealImage } = await import('../../seal/seal.ts');
     const { openDestination } = await import('../../stores/open.ts');
     const to = parseImageName(flags.to);
-    const { additionalKargs, embedDump, platform } = flags;
+    const { additionalKargs, dryRun, embedDump, platform } = flags;
     const key = await readSecureBootKey(context, flags);
     const source = await openBase(flags, context);
     try {
@@ -60,6 +59,7 @@ export const command: Command = defineCommand<Flags, []>({
           source,
           key,
           embedDump,
+          dryRun,
           ...(platform && { platform }),
           ...(additionalKargs !== undefined && { additionalKargs }),
           ...(await chosenStub(flags, context)),
@@ -69,7 +69,13 @@ export const command: Command = defineCommand<Flags, []>({
         await sealPorts(flags, context),
       );
       const subject = `${formatImageName(to)}@${json.digest}  (+${json.addedLayers} layers)`;
-      return { ok: true, verdict: { word: 'sealed', subject }, stepsFirst: true, steps, json };
+      return {
+        ok: true,
+        verdict: { word: dryRun ? 'nothing written (dry run)' : 'sealed', subject },
+        stepsFirst: true,
+        steps,
+        json,
+      };
     } finally {
       await source.close();
     }
