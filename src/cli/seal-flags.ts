@@ -4,8 +4,9 @@ import { isBootsealError } from '../errors.ts';
 import type { Platform } from '../formats/oci/descriptor.ts';
 import { parseImageName, type ImageName } from '../formats/reference/image-name.ts';
 import type { Admit, SealPorts } from '../seal/base.ts';
+import type { SealResult } from '../seal/finish.ts';
 import type { ImageSource } from '../stores/image.ts';
-import { text } from './command.ts';
+import { text, type Outcome } from './command.ts';
 import type { CliContext } from './context.ts';
 import { endFlags, sourceOptions, type EndFlags } from './copy-flags.ts';
 import { platformFlag } from './platform-flag.ts';
@@ -127,4 +128,10 @@ export async function chosenBootloader(flags: SealFlags): Promise<{ readonly boo
 export async function readProgram(path: string): Promise<Uint8Array> {
   const { readBootFile } = await import('../stores/boot-file.ts');
   return readBootFile(path);
+}
+
+export function sealOutcome(to: string, { steps, ...json }: SealResult, dry: boolean): Outcome {
+  const subject = `${to}@${json.digest}  (+${json.addedLayers} layers)`;
+  const word = dry ? 'nothing written (dry run)' : 'sealed';
+  return { ok: true, verdict: { word, subject }, stepsFirst: true, steps, json };
 }

@@ -1,14 +1,14 @@
 /** The job behind `bootseal digest`: the composefs digest of an image, by the rules of one release or of several. */
 import { dumpBytes } from '../composefs/dump.ts';
 import { digestOfTree, transformForEpoch, type Epoch } from '../composefs/epochs.ts';
-import { treeFromLayers, type LayerPorts } from '../composefs/from-layers.ts';
+import { treeFromLayers } from '../composefs/from-layers.ts';
 import { countPaths, type Tree } from '../composefs/tree.ts';
 import { isBootsealError, type BootsealError } from '../errors.ts';
 import type { Platform } from '../formats/oci/descriptor.ts';
 import type { Digest } from '../formats/oci/digest.ts';
-import type { VerityAlgorithm } from '../formats/fsverity/format.ts';
 import type { ImageSource } from '../stores/image.ts';
 import { loadImage } from '../stores/load-image.ts';
+import type { ReadPorts } from './base.ts';
 
 export interface DigestRequest {
   /** At least one. */
@@ -18,15 +18,8 @@ export interface DigestRequest {
   readonly dump?: boolean;
 }
 
-export interface DigestPorts {
+export interface DigestPorts extends ReadPorts {
   readonly source: ImageSource;
-  /** Opened by the job once it knows how much there is to read, and closed by it. */
-  readonly openLayerPorts: (
-    algorithms: readonly VerityAlgorithm[],
-    options: { readonly expectedBytes: number },
-  ) => LayerPorts & { close(): Promise<void> };
-  readonly signal?: AbortSignal;
-  readonly onProgress?: (done: number, total: number) => void;
 }
 
 export interface EpochDigest {

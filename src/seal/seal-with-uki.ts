@@ -4,20 +4,15 @@ import { DEFAULT_EPOCH, type Epoch } from '../composefs/epochs.ts';
 import { BootsealError } from '../errors.ts';
 import { verifyPe, type PeVerdict } from '../formats/authenticode/verify.ts';
 import type { Platform } from '../formats/oci/descriptor.ts';
-import type { Digest } from '../formats/oci/digest.ts';
-import type { Step } from '../steps.ts';
 import type { ImageDestination, ImageSource } from '../stores/image.ts';
 import { inspectUki, type UkiInfo } from '../uki/inspect.ts';
-import { mebibytes, readBase, type SealBase, type SealPorts } from './base.ts';
-import { bootLayer } from './boot-layer.ts';
+import { readBase, type SealBase, type SealPorts } from './base.ts';
 import { bootloaderStep } from './bootloader.ts';
-import { treeSteps } from './build-uki.ts';
-import { dumpOf } from './dump.ts';
 import { finalTree } from './final-tree.ts';
+import { finishSeal, type SealResult, type WriteOptions } from './finish.ts';
 import { cmdlineOf, sealedDigest } from './sealed-digest.ts';
-import { documentsOf, writeImage } from './write-image.ts';
 
-export interface SealWithUkiRequest {
+export interface SealWithUkiRequest extends WriteOptions {
   readonly source: ImageSource;
   /** Of an index; default this machine's. */
   readonly platform?: Platform;
@@ -27,18 +22,6 @@ export interface SealWithUkiRequest {
   /** DER certificates that must have signed the UKI; when empty, any signature will do. */
   readonly certificates: readonly Uint8Array[];
   readonly epoch?: Epoch;
-  readonly embedDump?: boolean;
-  /** Do everything but write. */
-  readonly dryRun?: boolean;
-}
-
-export interface SealWithUkiResult {
-  readonly composefs: string;
-  readonly digest: Digest;
-  readonly base: Digest;
-  readonly ukiPath: string;
-  readonly addedLayers: number;
-  readonly steps: readonly Step[];
 }
 
 /** Throws with exit 1 when the UKI does not belong to the image, before the destination is opened. */
@@ -46,39 +29,21 @@ export async function sealWithUki(
   request: SealWithUkiRequest,
   open: () => Promise<ImageDestination>,
   ports: SealPorts,
-): Promise<SealWithUkiResult> {
+): Promise<SealResult> {
+  const epoch = request.epoch ?? DEFAULT_EPOCH;
   // 1. The UKI by itself: signed, and by whom.
   const signedBy = checkSignature(request);
   const info = inspectUki(request.uki);
   // 2. The base image, and the tree that it will be.
-  const epoch = request.epoch ?? DEFAULT_EPOCH;
   const base = await readBase(request.source, request.platform, epoch, ports);
   const final = await finalTree(base, request.bootloader, epoch);
   // 3. The UKI must vouch for that tree, with that kernel.
   checkDigest(info, final.digest);
   checkKernel(info, base);
   // 4. Write.
-  const dump = request.embedDump === true ? dumpOf(final.tree, epoch) : undefined;
-  const boot = bootLayer(base, [request.uki], dump);
-  const layers = [final.layer, boot.layer];
-  const manifest =
-    request.dryRun === true
-      ? documentsOf(base, layers).manifest
-      : await writeImage(request.source, await open(), base, layers, ports.signal);
-  const summary = `${boot.path}  ${mebibytes(boot.size)}, signed by ${signedBy}`;
-  return {
-    composefs: final.digest,
-    digest: manifest.digest,
-    base: base.image.instance.digest,
-    ukiPath: boot.path,
-    addedLayers: layers.length,
-    steps: [
-      ...base.steps,
-      ...treeSteps(final, { cmdline: cmdlineOf(info) }),
-      { id: 'uki', title: 'UKI', state: 'passed', summary },
-      bootloaderStep(base, request.bootloader),
-    ],
-  };
+  const uki = { parts: [request.uki], cmdline: cmdlineOf(info), signedBy };
+  const bootloader = bootloaderStep(base, request.bootloader);
+  return finishSeal({ ...request, base, final, uki, bootloader, epoch, signal: ports.signal }, open);
 }
 
 function checkSignature({ uki, certificates }: SealWithUkiRequest): string {

@@ -1,20 +1,16 @@
 /** A seal that is killed leaves the destination as it was, or complete; the next one succeeds and gives the same image. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
+import { runFor } from '../support/kill.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { bootableImage, KERNEL_VERSION } from '../support/bootable.ts';
 import { makeImage, putImage, readImage } from '../support/test-image.ts';
 import { vectorPath } from '../support/uki-vectors.ts';
 
-/** The program compiled beside this test. */
-const PROGRAM = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const ROUNDS = 3;
 
 const folder = mkdtempSync(join(tmpdir(), 'bootseal-seal-kill-'));
@@ -32,31 +28,10 @@ after(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-/** Milliseconds that sealing takes, or undefined when it was killed before it ended. */
-async function sealFor(to: string, limit: number): Promise<number | undefined> {
+function sealFor(to: string, limit: number): Promise<number | undefined> {
   const key = ['--key', vectorPath('keys/rsa2048.key'), '--cert', vectorPath('keys/rsa2048.pem')];
-  const args = [
-    'seal',
-    '--quiet',
-    '--insecure-policy',
-    '--platform',
-    'linux/amd64',
-    '--from',
-    base,
-    '--to',
-    to,
-    ...key,
-  ];
-  const started = performance.now();
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
-    stdio: ['ignore', 'ignore', 'inherit'],
-    timeout: limit,
-    killSignal: 'SIGKILL',
-  });
-  const [status] = (await once(child, 'exit')) as [number | null];
-  if (status === null) return undefined;
-  assert.equal(status, 0);
-  return performance.now() - started;
+  const options = ['--quiet', '--insecure-policy', '--platform', 'linux/amd64'];
+  return runFor(['seal', ...options, '--from', base, '--to', to, ...key], limit);
 }
 
 const destinations = {

@@ -1,20 +1,15 @@
 /** A copy that is killed leaves the destination as it was, or complete; the next copy succeeds. */
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
-import { fileURLToPath } from 'node:url';
 import { parseImageName } from '../../src/formats/reference/image-name.ts';
 import { copyImage } from '../../src/sign/copy.ts';
+import { runFor } from '../support/kill.ts';
 import { startRegistry, type TestRegistry } from '../support/registry.ts';
 import { makeImage, putImage, readImage } from '../support/test-image.ts';
-
-/** The program compiled beside this test. */
-const PROGRAM = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 
 const older = makeImage([randomBytes(1000)]);
 const newer = makeImage([randomBytes(9 * 1024 * 1024), randomBytes(20 * 1024 * 1024), randomBytes(10)]);
@@ -35,18 +30,8 @@ function source(): string {
   return `oci:${join(folder, 'source')}:v1`;
 }
 
-/** Milliseconds that a copy takes, or undefined when it was killed before it ended. */
-async function copyFor(to: string, limit: number): Promise<number | undefined> {
-  const started = performance.now();
-  const child = spawn(process.execPath, [PROGRAM, 'copy', '--insecure-policy', '--quiet', source(), to], {
-    stdio: 'ignore',
-    timeout: limit,
-    killSignal: 'SIGKILL',
-  });
-  const [status] = (await once(child, 'exit')) as [number | null];
-  if (status === null) return undefined;
-  assert.equal(status, 0);
-  return performance.now() - started;
+function copyFor(to: string, limit: number): Promise<number | undefined> {
+  return runFor(['copy', '--insecure-policy', '--quiet', source(), to], limit);
 }
 
 const destinations = {

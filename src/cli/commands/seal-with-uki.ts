@@ -10,6 +10,7 @@ import {
   openBase,
   readProgram,
   sealFlags,
+  sealOutcome,
   sealPorts,
   type SealFlags,
 } from '../seal-flags.ts';
@@ -51,7 +52,7 @@ export const command: Command = defineCommand<Flags, []>({
     const { dryRun, embedDump, platform } = flags;
     const source = await openBase(flags, context);
     try {
-      const { steps, ...json } = await sealWithUki(
+      const result = await sealWithUki(
         {
           source,
           uki,
@@ -64,14 +65,7 @@ export const command: Command = defineCommand<Flags, []>({
         () => openDestination(to, destinationOptions(flags, context)),
         await sealPorts(flags, context),
       );
-      const subject = `${formatImageName(to)}@${json.digest}  (+${json.addedLayers} layers)`;
-      return {
-        ok: true,
-        verdict: { word: dryRun ? 'nothing written (dry run)' : 'sealed', subject },
-        stepsFirst: true,
-        steps,
-        json,
-      };
+      return sealOutcome(formatImageName(to), result, dryRun);
     } finally {
       await source.close();
     }

@@ -10,6 +10,7 @@ import {
   imageFlag,
   openBase,
   sealFlags,
+  sealOutcome,
   sealPorts,
   ukiFlags,
   type SealFlags,
@@ -54,7 +55,7 @@ export const command: Command = defineCommand<Flags, []>({
     const key = await readSecureBootKey(context, flags);
     const source = await openBase(flags, context);
     try {
-      const { steps, ...json } = await sealImage(
+      const result = await sealImage(
         {
           source,
           key,
@@ -68,14 +69,7 @@ export const command: Command = defineCommand<Flags, []>({
         () => openDestination(to, destinationOptions(flags, context)),
         await sealPorts(flags, context),
       );
-      const subject = `${formatImageName(to)}@${json.digest}  (+${json.addedLayers} layers)`;
-      return {
-        ok: true,
-        verdict: { word: dryRun ? 'nothing written (dry run)' : 'sealed', subject },
-        stepsFirst: true,
-        steps,
-        json,
-      };
+      return sealOutcome(formatImageName(to), result, dryRun);
     } finally {
       await source.close();
     }
