@@ -191,12 +191,7 @@ function statOf({ mode, uid, gid, mtime, xattrs }: TarEntry): Stat {
 /** What no file system can hold, or not whole. composefs-rs would still give a digest for it. */
 function checkEntry(entry: TarEntry): void {
   for (const [name, value] of entry.xattrs ?? []) {
-    if (
-      name === '' ||
-      name.includes('\0') ||
-      name.length > MAX_XATTR_NAME ||
-      value.length > MAX_XATTR_VALUE
-    ) {
+    if (name.includes('\0') || name.length > MAX_XATTR_NAME || value.length > MAX_XATTR_VALUE) {
       throw bad(
         'layer/bad-xattr',
         `extended attribute with a name of ${name.length} and ${value.length} bytes`,

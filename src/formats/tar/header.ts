@@ -41,6 +41,9 @@ export interface HeaderFields {
   readonly uid: number | bigint;
   readonly gid: number | bigint;
   readonly mtime: number | bigint;
+  /** Device numbers; 0 in a v7 header, which has none. */
+  readonly major: number;
+  readonly minor: number;
 }
 
 /** Every field must be readable, also one that a PAX record overrides. Throws `tar/bad-number`. */
@@ -54,15 +57,18 @@ export function readFields({ block, magic }: RawHeader): HeaderFields {
     uid: readNumber(block, HEADER_FIELDS.uid, 'uid'),
     gid: readNumber(block, HEADER_FIELDS.gid, 'gid'),
     mtime: readNumber(block, HEADER_FIELDS.mtime, 'mtime'),
+    major: magic === 'v7' ? 0 : readOctal(block, HEADER_FIELDS.deviceMajor, 'device major'),
+    minor: magic === 'v7' ? 0 : readOctal(block, HEADER_FIELDS.deviceMinor, 'device minor'),
   };
 }
 
 /** Throws `tar/bad-device` for numbers that do not fit the image, and in headers that have no such fields. */
-export function readDevice({ block, magic }: RawHeader): { major: number; minor: number } {
+export function checkedDevice(
+  { magic }: RawHeader,
+  { major, minor }: HeaderFields,
+): { major: number; minor: number } {
   if (magic === 'v7')
     throw new BootsealError('tar/bad-device', 'device entry in a header without device numbers');
-  const major = readOctal(block, HEADER_FIELDS.deviceMajor, 'device major');
-  const minor = readOctal(block, HEADER_FIELDS.deviceMinor, 'device minor');
   if (major > 0xfff || minor > 0xfffff) {
     throw new BootsealError('tar/bad-device', `device ${major}:${minor} is beyond 4095:1048575`);
   }

@@ -4,9 +4,9 @@
  */
 import { BootsealError } from '../../errors.ts';
 
-/** ASCII white space of Rust's `trim_ascii`: space, tab, line feed, form feed, carriage return. */
+/** The white space of ASCII: space, tab, line feed, vertical tab, form feed, carriage return. */
 function isSpace(byte: number): boolean {
-  return byte === 0x20 || byte === 0x09 || byte === 0x0a || byte === 0x0c || byte === 0x0d;
+  return byte === 0x20 || (byte >= 0x09 && byte <= 0x0d);
 }
 
 /** Octal digits, or GNU's base-256 when the first bit is set. Base-256 gives the low 64 bits as a natural number. */

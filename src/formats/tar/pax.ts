@@ -13,7 +13,7 @@ export interface PaxRecords {
   linkPath?: string;
   /** `GNU.sparse.name`, which renames an entry even where nothing else is sparse. */
   sparseName?: string;
-  /** Some other GNU sparse record is present. */
+  /** A sparse file, in any of the three ways that GNU tar has written them. */
   sparse: boolean;
   size?: bigint;
   uid?: bigint;
@@ -26,21 +26,24 @@ export interface PaxRecords {
   xattrs?: Map<string, Uint8Array>;
 }
 
+/** Parts of GNU sparse records that mean something only together. */
+interface SparseRecords {
+  major?: bigint;
+  minor?: bigint;
+  hasOffset: boolean;
+}
+
 /** Throws `tar/bad-pax`, `tar/bad-number`. */
 export function parsePaxRecords(data: Uint8Array): PaxRecords {
   const records: PaxRecords = { sparse: false };
+  const sparse: SparseRecords = { hasOffset: false };
   let at = 0;
   while (at < data.length) {
-    // 1. NUL bytes may follow the last record.
-    if (data[at] === 0) {
-      if (data.subarray(at).some((byte) => byte !== 0))
-        throw badPax('data after the padding of the last record');
-      break;
-    }
-    // 2. The length counts the whole record, its own digits included.
+    // 1. What does not begin with a number and a space ends the records: NUL bytes often do.
     const space = data.indexOf(0x20, at);
     const digits = decodeLatin1(data.subarray(at, space < 0 ? at : space));
-    if (!/^[0-9]{1,20}$/.test(digits)) throw badPax('record without a length');
+    if (!/^\+?[0-9]+$/.test(digits) || BigInt(digits.replace('+', '')) >= 1n << 64n) break;
+    // 2. The length counts the whole record, its own digits included.
     const end = at + Number(digits);
     if (end > data.length || end < space + 2 || data[end - 1] !== 0x0a)
       throw badPax('record length does not fit');
@@ -49,13 +52,15 @@ export function parsePaxRecords(data: Uint8Array): PaxRecords {
     if (equals < 0 || equals >= end) throw badPax('record without "="');
     const key = data.subarray(space + 1, equals);
     if (decodeUtf8(key) === undefined) throw badPax('record key is not UTF-8');
-    applyRecord(records, decodeLatin1(key), data.subarray(equals + 1, end - 1));
+    applyRecord(records, sparse, decodeLatin1(key), data.subarray(equals + 1, end - 1));
     at = end;
   }
+  records.sparse ||= sparse.major === 1n && sparse.minor === 0n;
   return records;
 }
 
-function applyRecord(records: PaxRecords, key: string, value: Uint8Array): void {
+function applyRecord(records: PaxRecords, sparse: SparseRecords, key: string, value: Uint8Array): void {
+  const number = (): bigint => readDecimal(decodeLatin1(value), `PAX ${key}`);
   switch (key) {
     case 'path':
       records.path = decodeLatin1(value);
@@ -66,7 +71,7 @@ function applyRecord(records: PaxRecords, key: string, value: Uint8Array): void 
     case 'size':
     case 'uid':
     case 'gid':
-      records[key] = readDecimal(decodeLatin1(value), `PAX ${key}`);
+      records[key] = number();
       break;
     case 'mtime':
       applyTime(records, value);
@@ -74,12 +79,31 @@ function applyRecord(records: PaxRecords, key: string, value: Uint8Array): void 
     case 'GNU.sparse.name':
       records.sparseName = decodeLatin1(value);
       break;
+    case 'GNU.sparse.major':
+      sparse.major = number();
+      break;
+    case 'GNU.sparse.minor':
+      sparse.minor = number();
+      break;
+    case 'GNU.sparse.size':
+    case 'GNU.sparse.realsize':
+      number();
+      break;
+    case 'GNU.sparse.offset':
+      number();
+      sparse.hasOffset = true;
+      break;
+    case 'GNU.sparse.numbytes':
+      number();
+      records.sparse ||= sparse.hasOffset;
+      break;
+    case 'GNU.sparse.map':
+      records.sparse = true;
+      break;
     default:
-      if (key.startsWith('GNU.sparse.')) records.sparse = true;
-      else if (key.startsWith(PAX_XATTR_PREFIX)) {
-        records.xattrs ??= new Map();
-        records.xattrs.set(key.slice(PAX_XATTR_PREFIX.length), new Uint8Array(value));
-      }
+      if (!key.startsWith(PAX_XATTR_PREFIX)) break;
+      records.xattrs ??= new Map();
+      records.xattrs.set(key.slice(PAX_XATTR_PREFIX.length), new Uint8Array(value));
   }
 }
 

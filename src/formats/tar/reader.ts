@@ -8,8 +8,8 @@
 import { concatBytes, decodeLatin1 } from '../../bytes/bytes.ts';
 import { BootsealError, isBootsealError, withDetails } from '../../errors.ts';
 import { MAX_EXTENSION_SIZE, TAR_BLOCK, type TarEntry, type TarEntryType } from './format.ts';
-import { readDevice, readFields, readHeader, type RawHeader } from './header.ts';
-import { parsePaxRecords, type PaxRecords } from './pax.ts';
+import { checkedDevice, readFields, readHeader, type RawHeader } from './header.ts';
+import { parsePaxRecords } from './pax.ts';
 
 export interface TarHandler {
   /** Every entry but extension records. `size` is the length of what `data` will be given. */
@@ -42,7 +42,7 @@ const TYPES: Readonly<Record<string, TarEntryType>> = {
 interface Pending {
   longName?: string;
   longLink?: string;
-  pax?: PaxRecords;
+  pax?: Uint8Array;
 }
 
 /** `block`: a header is being collected. `extension`: data of x, L, K. `payload`: data of an entry. */
@@ -171,12 +171,14 @@ export function createTarReader(handler: TarHandler): TarReader {
     if (pending[key] !== undefined) {
       throw new BootsealError('tar/duplicate-extension', `two ${extensionType} records before one entry`);
     }
-    if (key === 'pax') pending.pax = parsePaxRecords(data);
+    // Parsed with the entry that it belongs to: a global header between them would discard it unread.
+    if (key === 'pax') pending.pax = data;
     else pending[key] = decodeLatin1(data.at(-1) === 0 ? data.subarray(0, -1) : data);
   }
 
   function startEntry(header: RawHeader): void {
-    const { pax, longName, longLink } = pending;
+    const { longName, longLink } = pending;
+    const pax = pending.pax === undefined ? undefined : parsePaxRecords(pending.pax);
     pending = {};
     const type = Object.hasOwn(TYPES, header.type) ? TYPES[header.type] : undefined;
     if (header.type === 'S' || pax?.sparse === true) {
@@ -201,7 +203,7 @@ export function createTarReader(handler: TarHandler): TarReader {
       mtime: { seconds: BigInt.asIntN(64, BigInt(pax?.seconds ?? fields.mtime)), nanos: pax?.nanos ?? 0 },
       ...(isFile && { size }),
       ...(isLink && { linkTarget: pax?.linkPath ?? longLink ?? fields.linkName }),
-      ...(isDevice && { device: readDevice(header) }),
+      ...(isDevice && { device: checkedDevice(header, fields) }),
       ...(pax?.xattrs && { xattrs: pax.xattrs }),
     });
     if (size === 0) finishData();
