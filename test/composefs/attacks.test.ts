@@ -230,10 +230,21 @@ test("tar-overlay-xattr: overlayfs's own attributes in a layer have no effect", 
 test('tar-sparse: sparse files are refused in both formats, however large their map', async () => {
   const old = patched(entry('usr/s', 'file'), (block) => block.write('S', HEADER_FIELDS.type[0], 'latin1'));
   await assert.rejects(treeOfParts(old), refused('tar/sparse'));
-  await assert.rejects(
-    treeOfParts(pax('GNU.sparse.major', '1'), entry('usr/s', 'file')),
-    refused('tar/sparse'),
-  );
+  const three: readonly (readonly (readonly [string, string])[])[] = [
+    [
+      ['GNU.sparse.offset', '0'],
+      ['GNU.sparse.numbytes', '5'],
+    ],
+    [['GNU.sparse.map', '0,5']],
+    [
+      ['GNU.sparse.major', '1'],
+      ['GNU.sparse.minor', '0'],
+    ],
+  ];
+  for (const records of three) {
+    const body = concatBytes(records.map(([key, value]) => encodePaxRecord(key, encodeLatin1(value))));
+    await assert.rejects(treeOfParts(extension('x', body), entry('usr/s', 'file')), refused('tar/sparse'));
+  }
   const map = pax('GNU.sparse.map', '0,1,'.repeat(300_000));
   const memory = process.memoryUsage().rss;
   await assert.rejects(treeOfParts(map, entry('usr/s', 'file')), refused('tar/extension-too-large'));
