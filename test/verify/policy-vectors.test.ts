@@ -44,9 +44,9 @@ function notOurs(item: PolicyCase): string | undefined {
 const counts = { exact: 0, stricter: 0 };
 
 describe('policy vectors', () => {
-  for (const item of policyCases()) {
-    const skip = notOurs(item);
-    test(item.name, { skip: skip ?? false }, async () => {
+  const cases = policyCases();
+  for (const item of cases.filter((each) => notOurs(each) === undefined)) {
+    test(item.name, async () => {
       replay.prepare(item);
       if (item.expected === 'invalid') return expectInvalid(item);
       const outcome = await judge(item);
@@ -66,6 +66,18 @@ describe('policy vectors', () => {
 
   test('most of the vectors are compared exactly', () => {
     assert.deepEqual(counts, { exact: 203, stricter: 406 });
+  });
+
+  test('no more are left out than what verify does not do', () => {
+    const reasons: Record<string, number> = {};
+    for (const reason of cases.map(notOurs).filter((each) => each !== undefined)) {
+      reasons[reason] = (reasons[reason] ?? 0) + 1;
+    }
+    assert.deepEqual(reasons, {
+      'about registries.conf': 2,
+      'docker-archive: cannot be read yet': 6,
+      'skopeo judges nothing for --multi-arch index-only': 7,
+    });
   });
 });
 
