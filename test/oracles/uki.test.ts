@@ -25,7 +25,7 @@ after(() => rm(folder, { recursive: true, force: true }));
 /** Exit status of this system's own program, which is older than the peer of the same name. */
 function system(name: string, args: readonly string[]): number {
   const result = spawnSync(name, args, { stdio: 'ignore' });
-  if (result.error) throw new Error(`${name} is missing: apt-get install sbsigntool osslsigncode`);
+  if (result.error) throw new Error(`${name} is missing: apt-get install sbsigntool`);
   return result.status ?? -1;
 }
 
@@ -79,9 +79,9 @@ describe('sbverify and osslsigncode', () => {
   const tools = (certificate: string, file: string): Record<string, number> => {
     const sbverify = ['--cert', certificate, file];
     const osslsigncode = ['verify', '-CAfile', certificate, '-in', file];
+    // Not osslsigncode 2.5 of Debian 12: it calls every signature but its own invalid, sbsign's too.
     return {
       'sbverify of Debian 12': system('sbverify', sbverify),
-      'osslsigncode of Debian 12': system('osslsigncode', osslsigncode),
       sbverify: peer('sbverify', sbverify).status,
       osslsigncode: peer('osslsigncode', osslsigncode).status,
     };
