@@ -1,12 +1,15 @@
 /** `bootseal digest IMAGE`: the composefs digest, as `composefs=` on the kernel command line of a sealed image holds it. */
 import { BootsealError } from '../../errors.ts';
+import type { Platform } from '../../formats/oci/descriptor.ts';
 import { defineCommand, imageArgument, text, usageError, type Command } from '../command.ts';
 import { chooseEpochs, epochFlags, type EpochFlags } from '../epoch-flags.ts';
 import { layerProgress } from '../layer-progress.ts';
+import { platformFlag } from '../platform-flag.ts';
 import { transportFlags, transportOptions, type TransportFlags } from '../transport-flags.ts';
 
 interface Flags extends EpochFlags, TransportFlags {
   readonly dump?: string;
+  readonly platform?: Platform;
 }
 
 export const command: Command = defineCommand<Flags, [image: string]>({
@@ -23,6 +26,7 @@ export const command: Command = defineCommand<Flags, [image: string]>({
       placeholder: 'FILE',
       brief: 'also write the tree as composefs dump text',
     },
+    platform: platformFlag,
     ...transportFlags,
   },
   args: [imageArgument('IMAGE')],
@@ -40,7 +44,7 @@ export const command: Command = defineCommand<Flags, [image: string]>({
     try {
       const onProgress = await layerProgress(context);
       const result = await digestImage(
-        { epochs, dump: flags.dump !== undefined },
+        { epochs, dump: flags.dump !== undefined, ...(flags.platform && { platform: flags.platform }) },
         { source, openLayerPorts, signal: context.signal, onProgress },
       );
       if (flags.dump !== undefined) {
