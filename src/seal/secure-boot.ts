@@ -1,7 +1,7 @@
 /** Signing of boot programs, each signature checked at once by our own verifier before anything is written. */
 import type { Parts } from '../bytes/rope.ts';
 import { BootsealError } from '../errors.ts';
-import { signPe, type Signer } from '../formats/authenticode/sign.ts';
+import { signImage, type Signer } from '../formats/authenticode/sign.ts';
 import { verifyPe } from '../formats/authenticode/verify.ts';
 
 export interface SecureBootKey {
@@ -17,8 +17,9 @@ export interface SignedProgram {
 }
 
 export async function signProgram(program: Parts, key: SecureBootKey, what: string): Promise<SignedProgram> {
-  const parts = await signPe(program, key);
-  const verdict = verifyPe(parts, { anchors: key.certificates });
+  const { parts, digest } = await signImage(program, key);
+  // Signing does not change what is hashed, so a large UKI is read once for both.
+  const verdict = verifyPe(parts, { anchors: key.certificates, digest });
   const signature = verdict.signatures.find(({ accepted }) => accepted);
   if (!verdict.accepted || signature === undefined) {
     const reasons = verdict.reasons.map(({ message }) => message).join('; ');
