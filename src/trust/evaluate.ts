@@ -5,7 +5,7 @@ import { digestOf, type Digest } from '../formats/oci/digest.ts';
 import type { Policy, Requirement } from '../formats/policy-json/policy.ts';
 import type { ImageName } from '../formats/reference/image-name.ts';
 import type { KeyReader, SignatureReader } from './ports.ts';
-import { judgeRequirement } from './requirements.ts';
+import { judgeRequirement } from './requirements/judge.ts';
 import { describeImage, findRequirements, imageScopes } from './scope.ts';
 import type { PolicyVerdict, RequirementVerdict, Signer } from './verdict.ts';
 

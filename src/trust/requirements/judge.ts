@@ -1,0 +1,29 @@
+/** Each type of requirement, judged by itself. */
+import type { Requirement } from '../../formats/policy-json/policy.ts';
+import { describeImage } from '../scope.ts';
+import type { RequirementVerdict } from '../verdict.ts';
+import { unsupported } from './candidates.ts';
+import type { RequirementQuestion } from './question.ts';
+import { judgeSigstoreSigned } from './sigstore-signed.ts';
+
+export async function judgeRequirement(
+  requirement: Requirement,
+  question: RequirementQuestion,
+): Promise<RequirementVerdict> {
+  const { type } = requirement;
+  switch (type) {
+    case 'insecureAcceptAnything':
+      return { type, allowed: true, signatures: [] };
+    case 'reject': {
+      const message = `Running image ${describeImage(question.image)} is rejected by policy.`;
+      return { type, allowed: false, reasonCode: 'trust/rejected', message, signatures: [] };
+    }
+    case 'sigstoreSigned':
+      return judgeSigstoreSigned(requirement, question);
+    case 'signedBaseLayer':
+      return unsupported(type, 'signedBaseLayer not implemented yet!');
+    case 'signedBy':
+    default:
+      return unsupported(type, `requirement ${type} is not supported yet, so nothing can satisfy it`);
+  }
+}

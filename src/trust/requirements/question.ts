@@ -1,0 +1,11 @@
+/** What a requirement is asked, whatever its type. */
+import type { Digest } from '../../formats/oci/digest.ts';
+import type { ImageName } from '../../formats/reference/image-name.ts';
+import type { KeyReader, SignatureReader } from '../ports.ts';
+
+export interface RequirementQuestion {
+  readonly image: ImageName;
+  readonly manifestDigest: Digest;
+  readonly signatures: SignatureReader;
+  readonly keys: KeyReader;
+}
