@@ -1,5 +1,5 @@
 /** A policy, an image and its signatures → a verdict. Pure: what it needs from outside comes through two ports. */
-import { BootsealError } from '../errors.ts';
+import { BootsealError, isBootsealError } from '../errors.ts';
 import type { RawSignature } from '../formats/cosign/signature.ts';
 import { digestOf, type Digest } from '../formats/oci/digest.ts';
 import type { Policy, Requirement } from '../formats/policy-json/policy.ts';
@@ -21,6 +21,8 @@ export interface PolicyQuestion {
   readonly policyFile: string;
   /** Also ask that the policy checks signatures at all for this image. */
   readonly requireSigned?: boolean;
+  /** Go on after the verdict is known, through every requirement and every signature: for explaining. */
+  readonly exhaustive?: boolean;
 }
 
 /**
@@ -29,7 +31,7 @@ export interface PolicyQuestion {
  * the signature reader throws.
  */
 export async function evaluatePolicy(policy: Policy, question: PolicyQuestion): Promise<PolicyVerdict> {
-  const { image, manifest, policyFile } = question;
+  const { image, manifest, policyFile, exhaustive = false } = question;
   // 1. Everything below speaks of these bytes. containers/image computes SHA-256 only, and signatures name that.
   const digest = digestOf(manifest.bytes);
   if (manifest.digest.startsWith('sha256:') && manifest.digest !== digest) {
@@ -56,26 +58,30 @@ export async function evaluatePolicy(policy: Policy, question: PolicyQuestion): 
   const signatures = onceOnly(question.signatures);
   const requirements: RequirementVerdict[] = [];
   let signedBy: Signer | undefined;
+  let refused: RequirementVerdict | undefined;
   for (const requirement of found.requirements) {
     const verdict = await judgeRequirement(requirement, {
       image,
       manifestDigest: digest,
-      signatures,
+      signatures: refused === undefined ? signatures : () => afterwards(signatures),
       keys: question.keys,
+      exhaustive,
     });
     requirements.push(verdict);
-    if (!verdict.allowed) {
-      const { reasonCode, message } = verdict;
-      return {
-        ...base,
-        allowed: false,
-        verified: false,
-        ...(reasonCode !== undefined && { reasonCode }),
-        ...(message !== undefined && { message }),
-        requirements,
-      };
-    }
+    if (!verdict.allowed) refused ??= verdict;
+    if (refused !== undefined && !exhaustive) break;
     signedBy ??= signerOf(requirement, verdict);
+  }
+  if (refused !== undefined) {
+    const { reasonCode, message } = refused;
+    return {
+      ...base,
+      allowed: false,
+      verified: false,
+      ...(reasonCode !== undefined && { reasonCode }),
+      ...(message !== undefined && { message }),
+      requirements,
+    };
   }
   return {
     ...base,
@@ -100,6 +106,16 @@ function signerOf(requirement: Requirement, verdict: RequirementVerdict): Signer
     keyFingerprint: accepted.keyFingerprint,
     keySource: accepted.keySource ?? '',
   };
+}
+
+/** The verdict is known: signatures that cannot be had any more must not take it away. */
+async function afterwards(signatures: SignatureReader): Promise<readonly RawSignature[]> {
+  try {
+    return await signatures();
+  } catch (error) {
+    if (!isBootsealError(error)) throw error;
+    throw new BootsealError('cosign/unread', `signatures were not read: ${error.message}`, { cause: error });
+  }
 }
 
 function onceOnly(signatures: readonly RawSignature[] | SignatureReader): SignatureReader {

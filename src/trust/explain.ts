@@ -36,7 +36,7 @@ export function verdictDetails({ verdict, lookedIn, platform }: Explained): read
 
 function refusalDetails(verdict: PolicyVerdict, lookedIn: readonly LookedIn[]): StepDetail[] {
   const details: StepDetail[] = [];
-  const failed = verdict.requirements.at(-1);
+  const failed = verdict.requirements.find(({ allowed }) => !allowed);
   if (failed?.wants !== undefined)
     details.push({ label: 'required', value: `${failed.type}, ${failed.wants}` });
   const refused = failed?.signatures.filter(({ accepted }) => !accepted) ?? [];

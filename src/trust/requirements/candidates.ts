@@ -3,8 +3,8 @@ import { isBootsealError, type ErrorCode } from '../../errors.ts';
 import { MAX_SIGNATURES } from '../../formats/cosign/attachment.ts';
 import type { RawSignature } from '../../formats/cosign/signature.ts';
 import type { KeySource, RequirementType } from '../../formats/policy-json/policy.ts';
-import type { SignatureReader } from '../ports.ts';
 import type { RequirementVerdict, SignatureVerdict } from '../verdict.ts';
+import type { RequirementQuestion } from './question.ts';
 
 export interface CandidateRule<S extends RawSignature> {
   readonly type: RequirementType;
@@ -24,7 +24,7 @@ export interface CandidateRule<S extends RawSignature> {
 /** Satisfied by any one signature: a bad one beside it does no harm. */
 export async function judgeCandidates<S extends RawSignature>(
   rule: CandidateRule<S>,
-  signatures: SignatureReader,
+  { signatures, exhaustive = false }: Pick<RequirementQuestion, 'signatures' | 'exhaustive'>,
 ): Promise<RequirementVerdict> {
   const { type, wants } = rule;
   const refuse = (reasonCode: ErrorCode, message: string): RequirementVerdict => ({
@@ -67,7 +67,7 @@ export async function judgeCandidates<S extends RawSignature>(
   for (const candidate of candidates) {
     const verdict = await judge(candidate);
     verdicts.push(verdict);
-    if (verdict.accepted) break;
+    if (verdict.accepted && !exhaustive) break;
   }
   return summarise(type, wants, verdicts);
 }
@@ -77,7 +77,7 @@ function summarise(
   wants: string,
   signatures: readonly SignatureVerdict[],
 ): RequirementVerdict {
-  if (signatures.at(-1)?.accepted === true) return { type, allowed: true, wants, signatures };
+  if (signatures.some(({ accepted }) => accepted)) return { type, allowed: true, wants, signatures };
   const reasons = signatures.map((verdict) => verdict.message ?? '');
   const shown = reasons.slice(0, MAX_REASONS);
   if (reasons.length > MAX_REASONS) shown.push(`and ${reasons.length - MAX_REASONS} more`);

@@ -8,4 +8,6 @@ export interface RequirementQuestion {
   readonly manifestDigest: Digest;
   readonly signatures: SignatureReader;
   readonly keys: KeyReader;
+  /** Judge also the signatures after one that is good: for explaining. The verdict is the same. */
+  readonly exhaustive?: boolean;
 }

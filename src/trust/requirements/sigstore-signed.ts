@@ -35,7 +35,7 @@ export async function judgeSigstoreSigned(
           });
       },
     },
-    question.signatures,
+    question,
   );
 }
 
