@@ -20,12 +20,23 @@ import { cloneTree, emptyTree, type Tree } from './tree.ts';
 export type { LayerInput } from '../stores/image.ts';
 export type { LayerPorts } from './ports.ts';
 
+/** Whoever keeps layers as well as applying them. Nothing of a layer may be believed before `verified`. */
+export interface LayerObserver {
+  begin(layer: LayerInput, index: number): void;
+  /** Decoded bytes. A view, valid during the call only. */
+  chunk(bytes: Uint8Array): void;
+  /** All of it has come, and is what its digest and diffID say. */
+  verified(): Promise<void>;
+}
+
 export interface FromLayersOptions {
   readonly algorithms: readonly VerityAlgorithm[];
   readonly ports: LayerPorts;
   /** Says which file contents to keep in memory, by path without leading slash. Files up to 64 bytes always are. */
   readonly capture?: (path: string, size: number) => boolean;
   readonly limits?: Partial<LayerLimits>;
+  /** Is shown the decoded bytes too, while they are read. */
+  readonly observer?: LayerObserver;
   /** Compressed bytes read so far, of all layers; the total is the sum of their sizes. */
   readonly onProgress?: (bytes: number) => void;
   readonly signal?: AbortSignal;
@@ -66,17 +77,20 @@ export async function treeFromLayers(
         options.onProgress?.(read);
       });
       const { algorithm } = digestParts(layer.diffId);
+      options.observer?.begin(layer, index);
       const decoded = decoder(blob, compressionOf(layer.mediaType), algorithm);
       for await (const chunk of decoded) {
         plain += chunk.length;
         total += chunk.length;
         checkExpansion(limits, total, plain, compressed);
         await pushAll(applier, chunk, hashPool);
+        options.observer?.chunk(chunk);
       }
       // A layer whose bytes are not those that the configuration names says nothing about this image, so this
       // comes before the complaint about where its archive ends.
       checkDiffId(layer.diffId, decoded.digest());
       applier.end();
+      await options.observer?.verified();
     } catch (error) {
       throw await explain(error, layer, label, options.signal);
     }
