@@ -99,7 +99,7 @@ async function putIfTaken(
   }
 }
 
-async function putBytes(
+export async function putBytes(
   destination: ImageDestination,
   descriptor: Descriptor,
   bytes: Uint8Array,

@@ -36,6 +36,8 @@ export interface ImageSource {
   blob(descriptor: Descriptor, options?: ReadOptions): AsyncIterable<Uint8Array>;
   /** The sigstore attachment manifest (tag `sha256-HEX.sig`), or undefined where there is none. */
   attachment?(digest: Digest): Promise<ManifestBlob | undefined>;
+  /** Descriptors of the artifacts that claim to refer to a manifest (registries). None of it is checked. */
+  referrers?(digest: Digest): Promise<readonly Descriptor[]>;
   /** Signatures that the transport keeps beside the image (`dir:`), as stored. */
   storedSignatures?(digest: Digest): Promise<Uint8Array[]>;
   close(): Promise<void>;
@@ -58,6 +60,10 @@ export interface ImageDestination {
   blob?(descriptor: Descriptor, options?: ReadOptions): AsyncIterable<Uint8Array>;
   /** Writes the sigstore attachment manifest (tag `sha256-HEX.sig`) of an image. */
   putAttachment?(digest: Digest, manifest: ManifestBlob): Promise<void>;
+  /** Stores an artifact whose subject is the manifest `digest`, and lists it; its blobs must be there. */
+  putReferrer?(digest: Digest, manifest: ManifestBlob, descriptor: Descriptor): Promise<void>;
+  /** Takes artifacts off the list of a manifest, and deletes them. */
+  removeReferrers?(digest: Digest, artifacts: readonly Digest[]): Promise<void>;
   /** Writes signatures that the transport keeps beside the image (`dir:`). */
   putSignatures?(digest: Digest, signatures: readonly Uint8Array[]): Promise<void>;
   /** Makes the image visible under its name, at once and whole. */

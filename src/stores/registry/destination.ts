@@ -8,6 +8,7 @@ import { hasBlob, mountBlob, putBlob } from './blob-upload.ts';
 import { openClient } from './client.ts';
 import { attachmentTag, putManifest } from './manifests.ts';
 import { getAttachment } from './attachment.ts';
+import { putReferrer, removeReferrers } from './referrers-write.ts';
 
 type DockerName = Extract<ImageName, { readonly transport: 'docker' }>;
 
@@ -39,6 +40,9 @@ export async function openRegistryDestination(
     },
     attachment: (image) => getAttachment(client, image),
     blob: (descriptor, read) => getBlob(client, descriptor, read),
+    putReferrer: (image, manifest, descriptor) =>
+      putReferrer(client, image, manifest, descriptor, options.signal),
+    removeReferrers: (image, artifacts) => removeReferrers(client, image, artifacts, options.signal),
     putAttachment: (image, manifest) => putManifest(client, attachmentTag(image), manifest),
     async commit() {
       if (top === undefined) throw noManifest();

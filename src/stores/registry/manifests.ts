@@ -94,6 +94,24 @@ export async function putManifest(
   });
 }
 
+/** Deletes a manifest by its digest. False where the registry does not delete; one that is gone already is deleted. */
+export async function deleteManifest(client: RegistryClient, digest: Digest): Promise<boolean> {
+  const what = `deleting manifest ${digest} in ${client.repository}`;
+  return client.retry.run(what, async () => {
+    const url = client.url(`manifests/${digest}`);
+    const reply = await client.send({ method: 'DELETE', url, actions: ['pull', 'push', 'delete'] });
+    if ([200, 202, 204, 404].includes(reply.status)) {
+      await reply.discard();
+      return true;
+    }
+    if ([400, 405, 501].includes(reply.status)) {
+      await reply.discard();
+      return false;
+    }
+    throw await client.failure(reply, what);
+  });
+}
+
 /** All tags, in the order of the registry. */
 export async function listTags(client: RegistryClient): Promise<string[]> {
   const what = `listing tags of ${client.repository}`;
@@ -139,7 +157,7 @@ function parseTags(bytes: Uint8Array, what: string): string[] {
 }
 
 /** RFC 8288: `Link: </v2/…>; rel="next"`, within the registry only. */
-function nextPage(reply: HttpReply): URL | undefined {
+export function nextPage(reply: HttpReply): URL | undefined {
   const link = reply.header('link');
   if (link === undefined || link.length > 8192) return undefined;
   const match = /^<([^>]*)>\s*;\s*rel="?next"?/.exec(link);

@@ -1,6 +1,6 @@
 /** Token scopes: what a token may do, distribution "Token Scope Documentation". */
 
-export type Action = 'pull' | 'push';
+export type Action = 'pull' | 'push' | 'delete';
 
 export interface Scope {
   /** Repository path without the host. */

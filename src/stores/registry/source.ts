@@ -6,6 +6,7 @@ import { getAttachment } from './attachment.ts';
 import { getBlob } from './blob-download.ts';
 import { openClient } from './client.ts';
 import { getManifest } from './manifests.ts';
+import { listReferrers } from './referrers.ts';
 
 type DockerName = Extract<ImageName, { readonly transport: 'docker' }>;
 
@@ -20,6 +21,7 @@ export async function openRegistrySource(name: DockerName, options: TransportOpt
       manifest: (digest) => (digest === top.digest ? Promise.resolve(top) : getManifest(client, digest)),
       blob: (descriptor, read) => getBlob(client, descriptor, read),
       attachment: (digest) => getAttachment(client, digest),
+      referrers: async (digest) => (await listReferrers(client, digest)).descriptors,
       close: () => client.close(),
     };
   } catch (error) {

@@ -1,0 +1,71 @@
+/**
+ * The signature of an envelope with one public key. ECDSA is hashed as the sigstore algorithm registry pairs curve and
+ * hash, or with SHA-256, which cosign assumes of a key file; Ed25519 is pure; RSA is PKCS #1 v1.5 with SHA-256.
+ */
+import { constants, sign, verify } from 'node:crypto';
+import type { SigstorePrivateKey } from '../../formats/cosign/private-key.ts';
+import type { SigstorePublicKey } from '../../formats/cosign/public-key.ts';
+import { preAuthEncoding, type Envelope } from '../../formats/dsse/envelope.ts';
+import { readEcdsaSignature } from '../signatures/ecdsa-encoding.ts';
+
+export type DsseHash = 'sha256' | 'sha384' | 'sha512';
+
+/** By bytes of a coordinate: P-224, P-256, P-384, P-521. */
+const CURVE_HASH: Readonly<Record<number, DsseHash>> = {
+  28: 'sha256',
+  32: 'sha256',
+  48: 'sha384',
+  66: 'sha512',
+};
+
+/** The hash that belongs to a key: of its curve, or SHA-256. */
+export function hashOfKey(key: SigstorePublicKey): DsseHash {
+  return CURVE_HASH[key.fieldSize ?? 0] ?? 'sha256';
+}
+
+/** Whether the key made the signature, with one of the hashes given. */
+export function checkEnvelope(
+  key: SigstorePublicKey,
+  { payloadType, payload, signature }: Envelope,
+  hashes: readonly DsseHash[] = [hashOfKey(key), 'sha256'],
+): boolean {
+  const data = preAuthEncoding(payloadType, payload);
+  switch (key.algorithm) {
+    case 'ecdsa': {
+      const read = readEcdsaSignature(signature, key.fieldSize ?? 0);
+      // DER only: it is what every signer of bundles writes.
+      if (read.form !== 'der') return false;
+      const options = { key: key.key, dsaEncoding: 'ieee-p1363' as const };
+      return [...new Set(hashes)].some((hash) => accepts(() => verify(hash, data, options, read.p1363)));
+    }
+    case 'rsa':
+      return accepts(() =>
+        verify('sha256', data, { key: key.key, padding: constants.RSA_PKCS1_PADDING }, signature),
+      );
+    case 'ed25519':
+    default:
+      return accepts(() => verify(null, data, key.key, signature));
+  }
+}
+
+/** Signs a statement. `hash` counts for ECDSA only. */
+export function signEnvelope(
+  key: SigstorePrivateKey,
+  payloadType: string,
+  payload: Uint8Array,
+  hash: DsseHash = hashOfKey(key.publicKey),
+): Envelope {
+  const data = preAuthEncoding(payloadType, payload);
+  const { algorithm } = key.publicKey;
+  const chosen = algorithm === 'ed25519' ? null : algorithm === 'rsa' ? 'sha256' : hash;
+  return { payloadType, payload, signature: sign(chosen, data, { key: key.key, dsaEncoding: 'der' }) };
+}
+
+/** OpenSSL throws for some malformed signatures instead of saying no. */
+function accepts(check: () => boolean): boolean {
+  try {
+    return check();
+  } catch {
+    return false;
+  }
+}
