@@ -44,6 +44,7 @@ const AREAS = {
   layer: 'What a layer says, while its files are stacked.',
   'layer-decoder': 'The thread that decompresses layers.',
   oci: 'OCI image documents, layouts and archives.',
+  openpgp: 'OpenPGP keyrings and messages.',
   pe: 'Portable Executable files: kernels, stubs, boot loaders, UKIs.',
   pem: 'PEM text.',
   pkcs7: 'Signed data inside Authenticode signatures.',

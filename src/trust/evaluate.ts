@@ -97,7 +97,7 @@ export function checksSignatures(requirement: Requirement): boolean {
 }
 
 function signerOf(requirement: Requirement, verdict: RequirementVerdict): Signer | undefined {
-  if (requirement.type !== 'sigstoreSigned') return undefined;
+  if (requirement.type !== 'sigstoreSigned' && requirement.type !== 'signedBy') return undefined;
   const accepted = verdict.signatures.find((signature) => signature.accepted);
   if (accepted?.identity === undefined || accepted.keyFingerprint === undefined) return undefined;
   return {

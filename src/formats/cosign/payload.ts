@@ -9,7 +9,14 @@ import { goQuote } from '../strict-json/go-quote.ts';
 import type { JsonNode } from '../strict-json/json-node.ts';
 import { parseStrictJson } from '../strict-json/parser.ts';
 
-const PAYLOAD_TYPE = 'cosign container image signature';
+/** What differs between the payload of cosign and that of simple signing. */
+export interface PayloadKind {
+  readonly type: string;
+  /** cosign writes `"optional": null` when there is nothing to say. */
+  readonly optionalMayBeNull: boolean;
+}
+
+const COSIGN: PayloadKind = { type: 'cosign container image signature', optionalMayBeNull: true };
 
 /** The limit of containers/image for one signature. */
 export const MAX_PAYLOAD_SIZE: number = 4 * 1024 * 1024;
@@ -27,15 +34,15 @@ export interface SigningPayload {
  * Reads a payload whose signature has been checked; never call it before. Throws `json/…`, `cosign/bad-payload` with
  * the words of containers/image.
  */
-export function parsePayload(bytes: Uint8Array): SigningPayload {
+export function parsePayload(bytes: Uint8Array, kind: PayloadKind = COSIGN): SigningPayload {
   const { critical, optional } = exactMembers(parseStrictJson(bytes, { maxSize: MAX_PAYLOAD_SIZE }), [
     'critical',
     'optional',
   ]);
-  const extra = readOptional(optional);
+  const extra = kind.optionalMayBeNull && optional.kind === 'null' ? {} : readOptional(optional);
   const { type, image, identity } = exactMembers(critical, ['type', 'image', 'identity']);
   const typeName = goString(type);
-  if (typeName !== PAYLOAD_TYPE) {
+  if (typeName !== kind.type) {
     const shown = goQuote(typeName).slice(1, -1);
     throw jsonError('cosign/bad-payload', `Unrecognized signature type ${shown}`, type.offset);
   }
@@ -49,9 +56,8 @@ export function parsePayload(bytes: Uint8Array): SigningPayload {
   return { manifestDigest, dockerReference, ...extra };
 }
 
-/** cosign writes null when there is nothing to say. Unknown members are ignored, a second one of a name is not. */
+/** Unknown members are ignored, a second one of a name is not. */
 function readOptional(node: JsonNode): Pick<SigningPayload, 'creator' | 'timestamp'> {
-  if (node.kind === 'null') return {};
   let creator: string | undefined;
   let timestamp: number | undefined;
   forEachMember(node, (key, value) => {
@@ -87,13 +93,13 @@ function digestFault(text: string): string {
 }
 
 /** Compact, keys sorted, `<`, `>` and `&` escaped: what Go's json.Marshal makes of these maps. */
-export function encodePayload(payload: SigningPayload): Uint8Array {
+export function encodePayload(payload: SigningPayload, kind: PayloadKind = COSIGN): Uint8Array {
   const { manifestDigest, dockerReference, creator, timestamp } = payload;
   const text = JSON.stringify({
     critical: {
       identity: { 'docker-reference': dockerReference },
       image: { 'docker-manifest-digest': manifestDigest },
-      type: PAYLOAD_TYPE,
+      type: kind.type,
     },
     optional: { ...(creator !== undefined && { creator }), ...(timestamp !== undefined && { timestamp }) },
   });

@@ -5,17 +5,18 @@ import { withDetails, type BootsealError } from '../../errors.ts';
 import { readSmallFile } from './read-file.ts';
 
 export interface KeyFiles {
-  read(path: string): Promise<Uint8Array>;
+  /** `maxSize` in bytes: that of a sigstore key unless given. */
+  read(path: string, maxSize?: number): Promise<Uint8Array>;
 }
 
 /** `folder`: what relative names start from. */
 export function keyFiles(folder: string = process.cwd()): KeyFiles {
   return {
-    async read(path) {
+    async read(path, maxSize = MAX_KEY_FILE_SIZE) {
       try {
         // An empty name is no file, although it resolves to the folder.
         return await readSmallFile(path === '' ? '' : resolve(folder, path), {
-          maxSize: MAX_KEY_FILE_SIZE,
+          maxSize,
           code: 'trust-files/key-unreadable',
           shown: path,
         });

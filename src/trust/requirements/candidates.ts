@@ -55,8 +55,9 @@ export async function judgeCandidates<S extends RawSignature>(
     judge = await rule.openKeys();
   } catch (error) {
     if (!isBootsealError(error)) throw error;
-    const { message } = error;
-    const refused: SignatureVerdict = { accepted: false, code: 'trust/key-unreadable', message };
+    const { code: cause, message } = error;
+    const code = /^(?:trust|policy)\//.test(cause) ? cause : 'trust/key-unreadable';
+    const refused: SignatureVerdict = { accepted: false, code, message };
     return summarise(
       type,
       wants,

@@ -4,6 +4,7 @@ import { describeImage } from '../scope.ts';
 import type { RequirementVerdict } from '../verdict.ts';
 import { unsupported } from './candidates.ts';
 import type { RequirementQuestion } from './question.ts';
+import { judgeSignedBy } from './signed-by.ts';
 import { judgeSigstoreSigned } from './sigstore-signed.ts';
 
 export async function judgeRequirement(
@@ -23,7 +24,8 @@ export async function judgeRequirement(
     case 'signedBaseLayer':
       return unsupported(type, 'signedBaseLayer not implemented yet!');
     case 'signedBy':
+      return judgeSignedBy(requirement, question);
     default:
-      return unsupported(type, `requirement ${type} is not supported yet, so nothing can satisfy it`);
+      return unsupported(type, `requirement ${String(type)} is not supported, so nothing can satisfy it`);
   }
 }

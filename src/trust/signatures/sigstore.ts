@@ -1,22 +1,15 @@
 /** One sigstore signature against the keys, the image's digest and the identity rule: crypto first, then what it says. */
-import { isBootsealError, type ErrorCode } from '../../errors.ts';
-import { parsePayload, type SigningPayload } from '../../formats/cosign/payload.ts';
+import type { ErrorCode } from '../../errors.ts';
+import { parsePayload } from '../../formats/cosign/payload.ts';
 import { SIGNATURE_ANNOTATION, type SigstoreSignature } from '../../formats/cosign/signature.ts';
-import type { Digest } from '../../formats/oci/digest.ts';
-import type { IdentityMatch } from '../../formats/policy-json/policy.ts';
-import type { DockerReference } from '../../formats/reference/docker-reference.ts';
 import { decodeGoBase64 } from '../../formats/strict-json/go-base64.ts';
-import { goQuote } from '../../formats/strict-json/go-quote.ts';
-import { matchesIdentity } from '../identity.ts';
 import type { SignatureVerdict } from '../verdict.ts';
+import { judgeClaims, type ClaimsQuestion } from './claims.ts';
 import type { TrustedKey } from './sigstore-keys.ts';
 import { checkSignature } from './verify-bytes.ts';
 
-export interface SigstoreQuestion {
+export interface SigstoreQuestion extends ClaimsQuestion {
   readonly keys: readonly TrustedKey[];
-  readonly identityRule: IdentityMatch;
-  readonly image: DockerReference | undefined;
-  readonly manifestDigest: Digest;
 }
 
 export function judgeSigstoreSignature(
@@ -54,30 +47,7 @@ export function judgeSigstoreSignature(
   const key = { keyFingerprint: signer.key.fingerprint, keySource: signer.source };
 
   // 2. What was signed, read from those same bytes.
-  let payload: SigningPayload;
-  try {
-    payload = parsePayload(signature.payload);
-  } catch (error) {
-    if (!isBootsealError(error)) throw error;
-    return { ...refused('trust/malformed-payload', error.message), ...key };
-  }
-  const said = { ...key, identity: shortened(payload.dockerReference) };
-  if (payload.manifestDigest !== question.manifestDigest) {
-    const message = `Signature for digest ${payload.manifestDigest} does not match`;
-    return { ...refused('trust/digest-mismatch', message), ...said };
-  }
-  if (!matchesIdentity(question.identityRule, question.image, payload.dockerReference)) {
-    const message = `Signature for identity ${goQuote(payload.dockerReference)} is not accepted`;
-    return { ...refused('trust/identity-mismatch', message), ...said };
-  }
-  return { accepted: true, ...said };
-}
-
-/** No reference is longer, so what is cut could not have been accepted. */
-const MAX_IDENTITY = 1000;
-
-function shortened(identity: string): string {
-  return identity.length <= MAX_IDENTITY ? identity : `${identity.slice(0, MAX_IDENTITY)}…`;
+  return judgeClaims(() => parsePayload(signature.payload), key, question);
 }
 
 function refused(code: ErrorCode, message: string): SignatureVerdict {

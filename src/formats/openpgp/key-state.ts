@@ -1,0 +1,178 @@
+/**
+ * What a public key says about itself, checked and judged now: GnuPG's rules (merge_selfsigs), because its word is what
+ * podman and skopeo go by.
+ */
+import { concatBytes } from '../../bytes/bytes.ts';
+import { hashedKey, hashedUser, isSignatureOver, readVerifyingKey, type VerifyingKey } from './crypto.ts';
+import { HASH_ALGORITHMS, MAY_SIGN, SIGNATURE_TYPES, TAGS } from './format.ts';
+import { fingerprintOf, type Component, type PublicKey } from './keyring.ts';
+import { namesKey, parseSignature, type Signature } from './signature.ts';
+
+/** One key that may have made a signature: the primary or a subkey. */
+export interface SigningKey {
+  readonly fingerprint: string;
+  readonly primaryFingerprint: string;
+  readonly key: VerifyingKey;
+  readonly algorithm: number;
+  readonly created: number;
+  /** Seconds since 1970. The primary's end is the end of its subkeys too. */
+  readonly expires?: number;
+  readonly revoked: boolean;
+  readonly maySign: boolean;
+  /** A subkey has to say itself that it belongs to the primary, or anyone could claim another's key. */
+  readonly crossCertified: boolean;
+}
+
+/** Undefined where no user ID has a certification by the key itself: GnuPG imports no such key. */
+export async function judgeKey(publicKey: PublicKey): Promise<SigningKey[] | undefined> {
+  const primary = await readVerifyingKey(publicKey.body);
+  if (primary === undefined) return undefined;
+  const judge = new Map<Signature, Promise<boolean>>();
+  const own = (signature: Signature, data: Uint8Array): Promise<boolean> => {
+    const known = judge.get(signature) ?? isOwn(signature, data, primary, publicKey.fingerprint);
+    judge.set(signature, known);
+    return known;
+  };
+  const keyData = hashedKey(publicKey.body);
+
+  // 1. The latest word of the key about itself: a direct signature, and for each user ID a certification.
+  const direct = latest(await keep(publicKey.signatures, [SIGNATURE_TYPES.directKey], keyData, own));
+  const certifications: Signature[] = [];
+  for (const component of publicKey.components.filter(isUser)) {
+    const data = concatBytes([keyData, hashedUser(component.tag, component.body)]);
+    const valid = latest(await keep(component.signatures, SIGNATURE_TYPES.certifications, data, own));
+    if (valid !== undefined) certifications.push(valid);
+  }
+  if (certifications.length === 0) return undefined;
+
+  // 2. Revoked by itself, or by a key that it names for that; theirs is believed unchecked, since it can only refuse.
+  const revocations = await keep(publicKey.signatures, [SIGNATURE_TYPES.keyRevocation], keyData, own);
+  const selfSignatures = [...(direct ? [direct] : []), ...certifications];
+  const revokers = selfSignatures.flatMap((signature) => signature.revokers);
+  const revoked =
+    revocations.length > 0 ||
+    publicKey.signatures.some(
+      (signature) =>
+        signature.type === SIGNATURE_TYPES.keyRevocation &&
+        revokers.some((revoker) => namesKey(signature, revoker)),
+    );
+
+  // 3. Lifetime and flags: from the direct signature, else from the latest certification that has them.
+  const created = primary.created.getTime() / 1000;
+  const lifetime =
+    direct?.keyLifetime ?? latest(certifications.filter(({ keyLifetime }) => keyLifetime))?.keyLifetime;
+  const flags =
+    direct?.keyFlags ?? latest(certifications.filter(({ keyFlags }) => keyFlags !== undefined))?.keyFlags;
+  const primaryKey: SigningKey = {
+    fingerprint: publicKey.fingerprint,
+    primaryFingerprint: publicKey.fingerprint,
+    key: primary,
+    algorithm: primary.algorithm,
+    created,
+    ...(lifetime !== undefined && { expires: created + lifetime }),
+    revoked,
+    maySign: maySign(flags),
+    crossCertified: true,
+  };
+
+  // 4. The subkeys, which end with the primary.
+  const keys = [primaryKey];
+  for (const component of publicKey.components) {
+    if (component.tag !== TAGS.publicSubkey) continue;
+    const subkey = await judgeSubkey(component, primaryKey, keyData, own);
+    if (subkey !== undefined) keys.push(subkey);
+  }
+  return keys;
+}
+
+type OwnSignature = (signature: Signature, data: Uint8Array) => Promise<boolean>;
+
+async function judgeSubkey(
+  { body, signatures }: Component,
+  primary: SigningKey,
+  keyData: Uint8Array,
+  own: OwnSignature,
+): Promise<SigningKey | undefined> {
+  const key = await readVerifyingKey(body);
+  if (key === undefined) return undefined;
+  const data = concatBytes([keyData, hashedKey(body)]);
+  const binding = latest(await keep(signatures, [SIGNATURE_TYPES.subkeyBinding], data, own));
+  if (binding === undefined) return undefined;
+  const revocations = await keep(signatures, [SIGNATURE_TYPES.subkeyRevocation], data, own);
+  const created = key.created.getTime() / 1000;
+  const ends = [
+    ...(binding.keyLifetime === undefined ? [] : [created + binding.keyLifetime]),
+    ...(primary.expires === undefined ? [] : [primary.expires]),
+  ];
+  const fingerprint = fingerprintOf(body);
+  return {
+    fingerprint,
+    primaryFingerprint: primary.fingerprint,
+    key,
+    algorithm: key.algorithm,
+    created,
+    ...(ends.length > 0 && { expires: Math.min(...ends) }),
+    revoked: primary.revoked || revocations.length > 0,
+    maySign: maySign(binding.keyFlags),
+    crossCertified: await isCrossCertified(binding, data, key, fingerprint),
+  };
+}
+
+/** The signature of the subkey over the primary, inside the binding. */
+async function isCrossCertified(
+  binding: Signature,
+  data: Uint8Array,
+  key: VerifyingKey,
+  fingerprint: string,
+): Promise<boolean> {
+  for (const body of binding.embedded) {
+    try {
+      const signature = parseSignature(body);
+      if (signature.type !== SIGNATURE_TYPES.primaryKeyBinding) continue;
+      if (await isOwn(signature, data, key, fingerprint)) return true;
+    } catch {
+      // One that cannot be read certifies nothing.
+    }
+  }
+  return false;
+}
+
+async function keep(
+  signatures: readonly Signature[],
+  types: readonly number[],
+  data: Uint8Array,
+  own: OwnSignature,
+): Promise<Signature[]> {
+  const kept: Signature[] = [];
+  for (const signature of signatures) {
+    if (types.includes(signature.type) && (await own(signature, data))) kept.push(signature);
+  }
+  return kept;
+}
+
+async function isOwn(
+  signature: Signature,
+  data: Uint8Array,
+  key: VerifyingKey,
+  fingerprint: string,
+): Promise<boolean> {
+  if (!namesKey(signature, fingerprint) || !HASH_ALGORITHMS.has(signature.hashAlgorithm)) return false;
+  if (signature.unknownCritical !== undefined || !signature.exportable) return false;
+  return isSignatureOver(signature, data, key);
+}
+
+function latest(signatures: readonly Signature[]): Signature | undefined {
+  return signatures.reduce<Signature | undefined>(
+    (last, signature) => (last === undefined || signature.created >= last.created ? signature : last),
+    undefined,
+  );
+}
+
+/** A key without flags may do what its algorithm can. */
+function maySign(flags: number | undefined): boolean {
+  return flags === undefined || (flags & MAY_SIGN) !== 0;
+}
+
+function isUser({ tag }: Component): boolean {
+  return tag === TAGS.userId || tag === TAGS.userAttribute;
+}
