@@ -74,7 +74,12 @@ async function copyBlob(
     counts.mounted += 1;
     return;
   }
-  const read = { ...(options.signal && { signal: options.signal }) };
+  const read = {
+    // Every destination hashes what it writes, and is done with a chunk before it asks for the next.
+    checkedByDestination: true,
+    reuseChunks: true,
+    ...(options.signal && { signal: options.signal }),
+  };
   const bar = options.progress?.start(blob.digest.slice(0, 19), blob.size);
   try {
     await destination.putBlob(

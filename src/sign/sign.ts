@@ -1,5 +1,5 @@
 /** Signs an image where it lies: the signature joins those that are there, under the name that verifiers will ask for. */
-import { BootsealError } from '../errors.ts';
+import { BootsealError, isBootsealError } from '../errors.ts';
 import { attachmentTag } from '../formats/cosign/attachment.ts';
 import type { SigstorePrivateKey } from '../formats/cosign/private-key.ts';
 import type { Platform } from '../formats/oci/descriptor.ts';
@@ -14,17 +14,19 @@ import {
 import { formatImageName, type ImageName } from '../formats/reference/image-name.ts';
 import type { RegistriesConfig } from '../formats/registries-d/config.ts';
 import { useSigstoreAttachments } from '../formats/registries-d/lookup.ts';
-import type { ImageDestination, ImageSource } from '../stores/image.ts';
+import { mayBeBundle } from '../formats/sigstore-bundle/artifact.ts';
+import type { ImageDestination, ImageSource, ManifestBlob } from '../stores/image.ts';
 import { openDestination, openSource, type TransportOptions } from '../stores/open.ts';
 import type { Step } from '../steps.ts';
-import { readAttachment } from '../verify/signatures-of.ts';
-import { appendAttachment } from './append-attachment.ts';
-import { isSignatureOf } from './own-signature.ts';
-import { signManifest, type SignOptions } from './sign-manifest.ts';
+import { acceptances, acceptanceSteps, type Acceptance, type SignatureForm } from './acceptance.ts';
+import { cannotStore, signAs, type SignedForm, type SignPlace, type SimpleSigner } from './sign-forms.ts';
+import type { SignOptions } from './sign-manifest.ts';
 
 export { generateSigstoreKey } from './generate-sigstore-key.ts';
 export { loadPrivateKey } from './private-key-file.ts';
 export { parseSignIdentity } from './sign-manifest.ts';
+export type { Acceptance, SignatureForm } from './acceptance.ts';
+export type { SignedForm, SimpleSigner } from './sign-forms.ts';
 
 export interface SignRequest {
   readonly image: ImageName;
@@ -32,13 +34,18 @@ export interface SignRequest {
   readonly identity?: DockerReference;
   /** Of an index: every instance too. */
   readonly all?: boolean;
+  /** Default: `attachment`. All that are named are made in one call; `simple` needs the port of that name. */
+  readonly forms?: readonly SignatureForm[];
   readonly options?: SignOptions;
   /** Say what would be signed, and write nothing. */
   readonly dryRun?: boolean;
 }
 
 export interface SignPorts {
-  readonly key: SigstorePrivateKey;
+  /** For attachments and bundles. */
+  readonly key?: SigstorePrivateKey;
+  /** For simple signatures. */
+  readonly simple?: SimpleSigner;
   readonly source?: ImageSource;
   readonly destination?: ImageDestination;
   readonly transport?: TransportOptions;
@@ -51,14 +58,18 @@ export interface SignedManifest {
   readonly role: 'image' | 'index' | 'instance';
   readonly digest: Digest;
   readonly platform?: Platform;
-  readonly state: 'signed' | 'already-signed' | 'would-sign';
-  /** Tag in the repository that holds the signature. */
+  /** Of all its forms: `already-signed` when there was nothing to do. */
+  readonly state: SignedForm['state'];
+  /** Tag in the repository that holds attachments. */
   readonly attachmentTag: string;
+  readonly forms: readonly SignedForm[];
 }
 
 export interface SignResult {
   readonly identity: string;
+  /** Of the sigstore key, or of the OpenPGP key where only that signed. */
   readonly keyFingerprint: string;
+  readonly acceptedBy: readonly Acceptance[];
   readonly pinnedDigest: Digest;
   readonly manifests: readonly SignedManifest[];
   readonly steps: readonly Step[];
@@ -82,68 +93,89 @@ export async function signImage(request: SignRequest, ports: SignPorts): Promise
   }
 }
 
-interface Place {
-  readonly source: ImageSource;
-  readonly destination: ImageDestination;
-  readonly identity: DockerReference;
-  readonly repository: DockerReference;
-}
-
-async function signAt(request: SignRequest, ports: SignPorts, place: Place): Promise<SignResult> {
+async function signAt(request: SignRequest, ports: SignPorts, place: SignPlace): Promise<SignResult> {
+  const forms = request.forms ?? ['attachment'];
+  checkSigners(forms, ports);
   // 1. What the name means now: signed is this digest, whatever the tag says later.
   const top = await place.source.topManifest();
   const manifest = parseManifest(top.bytes, top.mediaType);
-  const targets: Omit<SignedManifest, 'state' | 'attachmentTag'>[] = [];
+  const targets: {
+    readonly blob: ManifestBlob;
+    readonly role: SignedManifest['role'];
+    readonly platform?: Platform;
+  }[] = [];
   if (manifest.kind === 'index' && request.all === true) {
     for (const { digest, platform } of manifest.manifests) {
       // Fetched, so that nothing is signed that is not there or not what its digest says.
-      await place.source.manifest(digest);
-      targets.push({ role: 'instance', digest, ...(platform && { platform }) });
+      const blob = await place.source.manifest(digest);
+      targets.push({ role: 'instance', blob, ...(platform && { platform }) });
     }
   }
   // Last: whoever sees the index signed finds its instances signed too.
-  targets.push({ role: manifest.kind, digest: top.digest });
+  targets.push({ role: manifest.kind, blob: top });
 
   const manifests: SignedManifest[] = [];
   const done = new Set<Digest>();
-  for (const target of targets) {
-    if (done.has(target.digest)) continue;
-    done.add(target.digest);
-    ports.signal?.throwIfAborted();
-    const state = await signOne(request, ports, place, target.digest);
-    manifests.push({ ...target, state, attachmentTag: attachmentTag(target.digest) });
+  for (const { blob, ...target } of targets) {
+    const { digest } = blob;
+    if (done.has(digest)) continue;
+    done.add(digest);
+    const signed: SignedForm[] = [];
+    for (const form of forms) {
+      ports.signal?.throwIfAborted();
+      signed.push(await signAs(form, blob, place, { ...request, ...ports }));
+    }
+    const state = signed.find((each) => each.state !== 'already-signed')?.state ?? 'already-signed';
+    manifests.push({ ...target, digest, state, attachmentTag: attachmentTag(digest), forms: signed });
   }
+  const acceptedBy = acceptances({
+    forms,
+    kind: manifest.kind,
+    all: request.all === true,
+    hasBundles: forms.includes('bundle') || (await hasBundles(place.source, top.digest)),
+  });
   return {
     identity: formatReference(place.identity),
-    keyFingerprint: ports.key.publicKey.fingerprint,
+    keyFingerprint: ports.key?.publicKey.fingerprint ?? ports.simple?.fingerprint ?? '',
+    acceptedBy,
     pinnedDigest: top.digest,
     manifests,
-    steps: [...manifests.map(stepOf), ...warnings(request, ports, place, manifest.kind)],
+    steps: [
+      ...manifests.map(stepOf),
+      ...acceptanceSteps(acceptedBy),
+      ...warnings(request, ports, place, manifest.kind, forms),
+    ],
   };
 }
 
-async function signOne(
-  request: SignRequest,
-  ports: SignPorts,
-  { source, destination, identity, repository }: Place,
-  digest: Digest,
-): Promise<SignedManifest['state']> {
-  // 2. A signature by this key that says the same is not repeated: ECDSA would make new bytes each time.
-  const where = `${repositoryName(repository)}:${attachmentTag(digest)}`;
-  const present = (await readAttachment(source, digest, where)) ?? [];
-  if (present.some((signature) => isSignatureOf(signature, ports.key, digest, identity)))
-    return 'already-signed';
-  const signature = signManifest(digest, identity, ports.key, request.options);
-  if (request.dryRun === true) return 'would-sign';
-  // 3. Beside those that are there.
-  if (source.attachment === undefined) throw cannotStore(source.name);
-  await appendAttachment(source, destination, digest, [signature], {
-    ...(ports.signal && { signal: ports.signal }),
-  });
-  return 'signed';
+/** Throws `sign/no-key`. */
+function checkSigners(forms: readonly SignatureForm[], { key, simple }: SignPorts): void {
+  const missing = forms.find((form) => (form === 'simple' ? simple : key) === undefined);
+  if (missing === undefined && forms.length > 0) return;
+  throw new BootsealError(
+    'sign/no-key',
+    missing === undefined ? 'nothing to sign with' : `no key for the form ${missing}`,
+    {
+      exit: 2,
+      hint:
+        missing === 'simple'
+          ? 'name an OpenPGP key: --sign-by FINGERPRINT'
+          : 'name a key: --sign-by-sigstore-private-key FILE',
+    },
+  );
 }
 
-function stepOf({ role, digest, platform, state, attachmentTag: tag }: SignedManifest): Step {
+/** Only for a warning: a registry that cannot say has none. */
+async function hasBundles(source: ImageSource, digest: Digest): Promise<boolean> {
+  try {
+    return ((await source.referrers?.(digest)) ?? []).some(mayBeBundle);
+  } catch (error) {
+    if (isBootsealError(error)) return false;
+    throw error;
+  }
+}
+
+function stepOf({ role, digest, platform, state, forms }: SignedManifest): Step {
   const words = {
     signed: 'signed',
     'already-signed': 'already signed by this key',
@@ -154,11 +186,20 @@ function stepOf({ role, digest, platform, state, attachmentTag: tag }: SignedMan
     title: role,
     state: state === 'would-sign' ? 'skipped' : 'passed',
     summary: `${words[state]}  ${digest}${platform === undefined ? '' : `  ${formatPlatform(platform)}`}`,
-    details: [{ label: 'attachment', value: tag }],
+    details: forms.map((each) => ({
+      label: each.form,
+      value: each.state === state ? each.place : `${each.place}  ${words[each.state]}`,
+    })),
   };
 }
 
-function warnings(request: SignRequest, ports: SignPorts, place: Place, kind: 'image' | 'index'): Step[] {
+function warnings(
+  request: SignRequest,
+  ports: SignPorts,
+  place: SignPlace,
+  kind: 'image' | 'index',
+  forms: readonly SignatureForm[],
+): Step[] {
   const steps: Step[] = [];
   if (kind === 'index' && request.all !== true) {
     steps.push({
@@ -171,6 +212,7 @@ function warnings(request: SignRequest, ports: SignPorts, place: Place, kind: 'i
       hint: `sign them too: bootseal sign --all … ${formatImageName(request.image)}`,
     });
   }
+  if (!forms.includes('attachment')) return steps;
   if (ports.registries !== undefined && !useSigstoreAttachments(ports.registries, place.repository).value) {
     steps.push({
       id: 'registries.d',
@@ -182,18 +224,4 @@ function warnings(request: SignRequest, ports: SignPorts, place: Place, kind: 'i
     });
   }
   return steps;
-}
-
-function cannotStore(image: ImageName): BootsealError {
-  const name = formatImageName(image);
-  return new BootsealError(
-    'sign/cannot-store',
-    image.transport === 'oci' || image.transport === 'oci-archive'
-      ? `Can not copy signatures to ${name}: Pushing signatures for OCI images is not supported`
-      : `${image.transport}: images cannot be signed in place`,
-    {
-      exit: 2,
-      hint: 'sign the image in its registry: bootseal sign docker://…, or copy it there while signing',
-    },
-  );
 }

@@ -1,6 +1,7 @@
 /**
- * The signature of an envelope with one public key. ECDSA is hashed as the sigstore algorithm registry pairs curve and
- * hash, or with SHA-256, which cosign assumes of a key file; Ed25519 is pure; RSA is PKCS #1 v1.5 with SHA-256.
+ * The signature of an envelope with one public key. Written is what `cosign verify --key` accepts without further
+ * options: ECDSA over SHA-256 whatever the curve, pure Ed25519, RSA PKCS #1 v1.5. Read is also ECDSA with the hash that
+ * belongs to the curve, which is how cosign signs.
  */
 import { constants, sign, verify } from 'node:crypto';
 import type { SigstorePrivateKey } from '../../formats/cosign/private-key.ts';
@@ -19,7 +20,7 @@ const CURVE_HASH: Readonly<Record<number, DsseHash>> = {
 };
 
 /** The hash that belongs to a key: of its curve, or SHA-256. */
-export function hashOfKey(key: SigstorePublicKey): DsseHash {
+function hashOfKey(key: SigstorePublicKey): DsseHash {
   return CURVE_HASH[key.fieldSize ?? 0] ?? 'sha256';
 }
 
@@ -48,17 +49,10 @@ export function checkEnvelope(
   }
 }
 
-/** Signs a statement. `hash` counts for ECDSA only. */
-export function signEnvelope(
-  key: SigstorePrivateKey,
-  payloadType: string,
-  payload: Uint8Array,
-  hash: DsseHash = hashOfKey(key.publicKey),
-): Envelope {
+export function signEnvelope(key: SigstorePrivateKey, payloadType: string, payload: Uint8Array): Envelope {
   const data = preAuthEncoding(payloadType, payload);
-  const { algorithm } = key.publicKey;
-  const chosen = algorithm === 'ed25519' ? null : algorithm === 'rsa' ? 'sha256' : hash;
-  return { payloadType, payload, signature: sign(chosen, data, { key: key.key, dsaEncoding: 'der' }) };
+  const hash = key.publicKey.algorithm === 'ed25519' ? null : 'sha256';
+  return { payloadType, payload, signature: sign(hash, data, { key: key.key, dsaEncoding: 'der' }) };
 }
 
 /** OpenSSL throws for some malformed signatures instead of saying no. */
