@@ -1,5 +1,5 @@
 /**
- * Adding signatures to the attachment of an image. The registry has no transaction for it: the manifest under
+ * Adding signatures to the attachment of an image, and taking some away. The registry has no transaction for it: the manifest under
  * `sha256-HEX.sig` is read, extended and written, then read again, and the round is repeated when somebody else wrote
  * in between, so that no signature is lost, theirs or ours.
  */
@@ -43,17 +43,58 @@ export async function appendAttachment(
       `${destination.name.transport}: images cannot hold sigstore attachments`,
     );
   }
+  return changeAttachment(reader, destination, image, options, {
+    plan(present) {
+      const fresh = signatures.filter((signature) => !present.some((layer) => says(layer, signature)));
+      return { layers: [...present, ...fresh.map(layerOfSignature)], fresh };
+    },
+    // Others' signatures too: who overwrites them would not know.
+    holds: (kept, written) => written.every((layer) => kept.some((other) => sameLayer(layer, other))),
+  });
+}
+
+/** Takes away the signatures that `isUnwanted` says yes to; the others stay as they are, in their order. */
+export async function removeFromAttachment(
+  reader: AttachmentReader,
+  destination: ImageDestination,
+  image: Digest,
+  isUnwanted: (layer: Descriptor) => boolean,
+  options: AppendOptions = {},
+): Promise<Digest> {
+  return changeAttachment(reader, destination, image, options, {
+    plan: (present) => ({ layers: present.filter((layer) => !isUnwanted(layer)), fresh: [] }),
+    holds: (kept) => !kept.some(isUnwanted),
+  });
+}
+
+interface Change {
+  plan(present: readonly Descriptor[]): {
+    readonly layers: readonly Descriptor[];
+    /** Those among them whose payload may not be in the registry yet. */
+    readonly fresh: readonly SigstoreSignature[];
+  };
+  /** Whether what is there later still has what was written. */
+  holds(kept: readonly Descriptor[], written: readonly Descriptor[]): boolean;
+}
+
+async function changeAttachment(
+  reader: AttachmentReader,
+  destination: ImageDestination,
+  image: Digest,
+  options: AppendOptions,
+  change: Change,
+): Promise<Digest> {
   const where = attachmentTag(image);
-  const attempts = options.attempts ?? 6;
+  const attempts = options.attempts ?? 10;
   for (let attempt = 1; attempt <= attempts; attempt++) {
     options.signal?.throwIfAborted();
     // 1. What is there now. One that cannot be read is not overwritten.
     const before = await reader.attachment?.(image);
     const present = before === undefined ? [] : parseAttachment(before.bytes, before.mediaType, where);
-    const fresh = signatures.filter((signature) => !present.some((layer) => says(layer, signature)));
-    if (before !== undefined && fresh.length === 0) return before.digest;
-    // 2. Its layers and ours, each once. Blobs first: a manifest never names what is not there.
-    const built = buildAttachment([...present, ...fresh.map(layerOfSignature)]);
+    const { layers, fresh } = change.plan(present);
+    if (before !== undefined && layers.length === present.length && fresh.length === 0) return before.digest;
+    // 2. Each layer once. Blobs first: a manifest never names what is not there.
+    const built = buildAttachment(layers);
     for (const signature of fresh)
       await putBytes(destination, layerOfSignature(signature), signature.payload);
     await putBytes(destination, built.configDescriptor, built.config);
@@ -67,19 +108,19 @@ export async function appendAttachment(
         mediaType: MEDIA_TYPES.ociManifest,
       };
       if (await putIfTaken(destination, image, manifest, attempt < attempts)) {
-        // 4. Somebody who looked before we wrote may write after us, and take ours away without knowing. That
+        // 4. Somebody who looked before we wrote may write after us, and undo our change without knowing. That
         // happens within the time of such a round: look again some rounds later.
         await pause(Math.max(MIN_SETTLE, 4 * (performance.now() - started)), options.signal);
         const after = await reader.attachment?.(image);
         const kept = after === undefined ? [] : parseAttachment(after.bytes, after.mediaType, where);
-        if (after !== undefined && containsAll(kept, built.layers)) return after.digest;
+        if (after !== undefined && change.holds(kept, built.layers)) return after.digest;
       }
     }
     // Longer each time, and not the same for two who met.
-    await pause(Math.random() * 100 * 2 ** (attempt - 1), options.signal);
+    await pause(Math.random() * 100 * 2 ** Math.min(attempt - 1, MAX_DOUBLINGS), options.signal);
   }
-  throw new BootsealError('sign/conflict', `others keep writing ${where}; the signature may be missing`, {
-    hint: 'sign again: a signature that is already there is not added twice',
+  throw new BootsealError('sign/conflict', `others keep writing ${where}; the change may be missing`, {
+    hint: 'try again: a signature that is already there is not added twice',
   });
 }
 
@@ -126,12 +167,10 @@ function says(layer: Descriptor, signature: SigstoreSignature): boolean {
   );
 }
 
-function containsAll(present: readonly Descriptor[], wanted: readonly Descriptor[]): boolean {
-  return wanted.every((layer) => present.some((other) => sameLayer(layer, other)));
-}
-
 /** Milliseconds. */
 const MIN_SETTLE = 100;
+/** The longest pause: 3.2 seconds. */
+const MAX_DOUBLINGS = 5;
 
 function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve) => {

@@ -13,9 +13,11 @@ import type { RegistryClient } from './client.ts';
 import { deleteManifest, putManifest } from './manifests.ts';
 import { listReferrers, referrersTag, type Referrers } from './referrers.ts';
 
-const ATTEMPTS = 8;
+const ATTEMPTS = 10;
 /** Milliseconds. */
 const MIN_SETTLE = 100;
+/** The longest pause: 3.2 seconds. */
+const MAX_DOUBLINGS = 5;
 
 /** `descriptor` describes `manifest`, as the list shows it. Throws `sign/conflict`, `registry/…`. */
 export async function putReferrer(
@@ -86,7 +88,7 @@ async function changeList(
       if (sameList(descriptors, change(descriptors))) return false;
     }
     // Longer each time, and not the same for two who met.
-    await pause(Math.random() * 100 * 2 ** (attempt - 1), signal);
+    await pause(Math.random() * 100 * 2 ** Math.min(attempt - 1, MAX_DOUBLINGS), signal);
   }
   throw new BootsealError(
     'sign/conflict',
