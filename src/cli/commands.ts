@@ -37,6 +37,13 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/trust-init.ts'),
   },
   {
+    path: ['policy', 'lint'],
+    summary: 'name every mistake of a policy.json, and what to write instead',
+    examples: ['bootseal policy lint', 'bootseal policy lint --fatal-warnings policy.json'],
+    group: 'Keys and trust',
+    load: () => import('./commands/policy/lint.ts'),
+  },
+  {
     path: ['sign'],
     summary: 'sign an image in its registry',
     examples: [

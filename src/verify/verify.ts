@@ -106,7 +106,8 @@ async function loadTrustPolicy({ policyFile }: VerifyRequest, env: NodeJS.Proces
     return await loadPolicy({ env, ...(policyFile !== undefined && { file: policyFile }) });
   } catch (error) {
     if (!isBootsealError(error)) throw error;
-    const { code, message, hint, where, offset, exit } = error;
+    const { code, message, where, offset, exit } = error;
+    const hint = error.hint ?? (await hintFor(error, policyFile, env));
     throw new BootsealError(code, `Error loading trust policy: ${message}`, {
       exit,
       cause: error,
@@ -115,6 +116,20 @@ async function loadTrustPolicy({ policyFile }: VerifyRequest, env: NodeJS.Proces
       ...(offset !== undefined && { offset }),
     });
   }
+}
+
+/** What to write instead: lint knows for each mistake. */
+async function hintFor(
+  { offset }: BootsealError,
+  file: string | undefined,
+  env: NodeJS.ProcessEnv,
+): Promise<string | undefined> {
+  if (offset === undefined) return undefined;
+  const { lintPolicyFile } = await import('./lint-policy.ts');
+  const { findings } = await lintPolicyFile({ ...(file !== undefined && { file }) }, { env });
+  return (
+    findings.find((finding) => finding.offset === offset)?.hint ?? 'bootseal policy lint names every mistake'
+  );
 }
 
 async function verifySource(

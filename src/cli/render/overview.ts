@@ -1,5 +1,6 @@
 /** `bootseal --help`, `bootseal key --help`, and what is said about words that name no command. */
 import { writeSync } from 'node:fs';
+import { editDistance } from '../../bytes/nearest.ts';
 import { GROUPS, type CommandEntry } from '../commands.ts';
 
 const HELP_WORDS: ReadonlySet<string> = new Set(['--help', '-h', 'help']);
@@ -94,18 +95,4 @@ function closest(commands: readonly CommandEntry[], given: string): string | und
     if (distance < bestDistance) [best, bestDistance] = [name, distance];
   }
   return best;
-}
-
-/** Levenshtein distance; the words are a few letters long. */
-function editDistance(left: string, right: string): number {
-  let row = Array.from({ length: right.length + 1 }, (_, index) => index);
-  for (const [i, letter] of left.split('').entries()) {
-    const next = [i + 1];
-    for (let j = 1; j <= right.length; j++) {
-      const change = row[j - 1] + (letter === right[j - 1] ? 0 : 1);
-      next.push(Math.min(change, row[j] + 1, next[j - 1] + 1));
-    }
-    row = next;
-  }
-  return row[right.length];
 }

@@ -1,4 +1,5 @@
 /** The `signedIdentity` object: which names in a signature stand for the image. */
+import { nearest } from '../../bytes/nearest.ts';
 import { isBootsealError } from '../../errors.ts';
 import {
   isRepositoryPath,
@@ -52,7 +53,7 @@ export function readIdentity(node: JsonNode): IdentityMatch {
       return { type, prefix, signedPrefix };
     }
     default: {
-      const near = TYPES.find((known) => known.toLowerCase() === type.toLowerCase());
+      const near = nearest(type, TYPES);
       throw jsonError(
         'policy/unknown-type',
         `Unknown policy reference match type ${goQuote(type)}`,
