@@ -3,26 +3,25 @@
  * between ways of installing has no part in the digest, and that /boot and /sysroot can be mounted over.
  */
 import { BootsealError } from '../errors.ts';
+import { checkAboot, isAbootFile } from './aboot.ts';
 import { checkBootEntries, isLoaderEntry } from './boot-entries.ts';
 import { isSelinuxConfig, refusePolicy } from './selinux-config.ts';
-import { cloneTree, type Directory, type Stat, type Tree } from './tree.ts';
+import { cloneTree, EMPTY_STAT, walkTree, type Directory, type Stat, type Tree } from './tree.ts';
 
-/** `allowlist` keeps security.capability alone, as bootc does; `keep-user` user.* as well. */
-export type XattrFilter = 'allowlist' | 'keep-user';
+/** `allowlist` keeps security.capability alone, as bootc does; `keep-user` user.* as well; `all` every one. */
+export type XattrFilter = 'allowlist' | 'keep-user' | 'all';
 
 /** Nanoseconds of /boot and /sysroot: left as they are, or taken from /usr (composefs-rs since pull request 396). */
 export type BootNanoseconds = 'keep' | 'usr';
 
 /** True for files whose content a transform looks at; whoever reads the layers keeps it. */
 export function neededByTransform(path: string, size: number): boolean {
-  return isLoaderEntry(path, size) || isSelinuxConfig(path, size);
+  return isLoaderEntry(path, size) || isSelinuxConfig(path, size) || isAbootFile(path, size);
 }
 
 /** The tree of an OCI image. Throws `composefs/bad-layout`. The tree given is left as it is. */
 export function transformForOci(tree: Tree, options: { readonly xattrs: XattrFilter }): Tree {
-  const keeps = (name: string): boolean =>
-    name === 'security.capability' || (options.xattrs === 'keep-user' && name.startsWith('user.'));
-  const result = cloneTree(tree, (stat) => filterXattrs(stat, keeps));
+  const result = cloneTree(tree, xattrFilter(options.xattrs));
 
   // 1. The root gets /usr's metadata: layers rarely hold an entry for the root itself.
   const usr = requireDirectory(result, 'usr');
@@ -39,29 +38,71 @@ export function transformForOci(tree: Tree, options: { readonly xattrs: XattrFil
 }
 
 /**
+ * The tree as composefs-rs took it at first (bootc 1.12): a root that no layer has an entry for is as old as the
+ * newest file. The tree given is left as it is.
+ */
+export function withNewestRoot(tree: Tree, options: { readonly xattrs: XattrFilter }): Tree {
+  const result = cloneTree(tree, xattrFilter(options.xattrs));
+  if (tree.root.stat !== EMPTY_STAT) return result;
+  let newest = 0n;
+  walkTree(tree, (_, { stat }) => {
+    if (stat.mtime.seconds > newest) newest = stat.mtime.seconds;
+  });
+  result.root.stat = { ...EMPTY_STAT, mode: 0o555, mtime: { seconds: newest, nanos: 0 } };
+  return result;
+}
+
+export interface BootOptions {
+  readonly bootNsec: BootNanoseconds;
+  /** Seconds of /boot and /sysroot: those of /usr, or of 1970. Default `usr`. */
+  readonly time?: 'usr' | 'zero';
+  /** Also check `/boot/aboot-*.img`. Default false. */
+  readonly aboot?: boolean;
+  /**
+   * Whether names of one file that get different SELinux labels become files of their own (default), or the last of
+   * them in depth-first order labels the one file.
+   */
+  readonly splitHardlinks?: boolean;
+}
+
+/**
  * The tree of a bootable image, from what {@link transformForOci} gave. Throws `composefs/bad-layout`,
  * `composefs/bad-boot-entry`, `composefs/selinux-unsupported`. The tree given is left as it is.
  */
-export function transformForBoot(tree: Tree, options: { readonly bootNsec: BootNanoseconds }): Tree {
+export function transformForBoot(tree: Tree, options: BootOptions): Tree {
   // 1. Boot entries must make sense, although none of them stays.
   checkBootEntries(tree);
+  if (options.aboot === true) checkAboot(tree);
   refusePolicy(tree);
 
   // 2. Without a policy, labels go. (They have gone already where the allowlist was applied.)
   const result = cloneTree(tree, (stat) => filterXattrs(stat, (name) => name !== 'security.selinux'));
 
   // 3. /boot and /sysroot become empty, with /usr's time.
-  const { seconds, nanos } = requireDirectory(result, 'usr').stat.mtime;
+  const { seconds, nanos } =
+    options.time === 'zero' ? EMPTY_STAT.mtime : requireDirectory(result, 'usr').stat.mtime;
   for (const name of ['boot', 'sysroot']) {
     const directory = requireDirectory(result, name);
     directory.children.clear();
     const kept = directory.stat.mtime.nanos;
     directory.stat = {
       ...directory.stat,
-      mtime: { seconds, nanos: options.bootNsec === 'usr' ? nanos : kept },
+      mtime: {
+        seconds,
+        nanos: options.bootNsec === 'usr' ? nanos : kept,
+      },
     };
   }
   return result;
+}
+
+function xattrFilter(filter: XattrFilter): (stat: Stat) => Stat {
+  if (filter === 'all') return (stat) => stat;
+  return (stat) =>
+    filterXattrs(
+      stat,
+      (name) => name === 'security.capability' || (filter === 'keep-user' && name.startsWith('user.')),
+    );
 }
 
 function filterXattrs(stat: Stat, keeps: (name: string) => boolean): Stat {
