@@ -125,7 +125,10 @@ function stricliParameters(command: Command): never {
   return {
     flags: { ...command.flags, ...commonFlags },
     aliases: { q: 'quiet', v: 'verbose', ...command.aliases },
-    positional: { kind: 'tuple', parameters: command.args },
+    positional:
+      command.manyArgs === true
+        ? { kind: 'array', parameter: command.args[0] }
+        : { kind: 'tuple', parameters: command.args },
   } as unknown as never;
 }
 

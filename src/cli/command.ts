@@ -82,6 +82,8 @@ export interface CommandSpec<FLAGS extends Flags, ARGS extends Args> {
   readonly aliases?: Readonly<Partial<Record<string, keyof FLAGS & string>>>;
   /** Positional parameters, each with a placeholder; those in brackets in the help are optional. */
   readonly args: { readonly [K in keyof ARGS]: TypedPositionalParameter<ARGS[K]> };
+  /** The one argument may be given any number of times, or not at all. */
+  readonly manyArgs?: boolean;
   readonly run: (context: CliContext, flags: FLAGS & CommonFlags, ...args: ARGS) => Promise<Outcome>;
 }
 
@@ -91,6 +93,7 @@ export interface Command {
   readonly flags: Readonly<Record<string, FlagShape>>;
   readonly aliases: Readonly<Record<string, string>>;
   readonly args: readonly ArgumentShape[];
+  readonly manyArgs?: boolean;
   readonly run: (context: CliContext, flags: CommonFlags, ...args: readonly unknown[]) => Promise<Outcome>;
 }
 
@@ -108,6 +111,7 @@ export function defineCommand<FLAGS extends Flags, ARGS extends Args>(
     flags: spec.flags,
     aliases: (spec.aliases ?? {}) as Command['aliases'],
     args: spec.args,
+    ...(spec.manyArgs === true && { manyArgs: true }),
     run: spec.run as unknown as Command['run'],
   };
 }

@@ -32,6 +32,7 @@ export async function problemOf(line: string): Promise<string | undefined> {
     if (kind === undefined) return `no option ${name}`;
     if (kind !== 'boolean' && value === undefined) index++;
   }
+  if (command.manyArgs === true) return undefined;
   const needed = command.args.filter((argument) => argument.optional !== true).length;
   const asksHelp = rest.includes('--help');
   if (!asksHelp && (values < needed || values > command.args.length)) return `${values} arguments`;

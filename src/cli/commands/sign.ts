@@ -1,113 +1,120 @@
-/** `bootseal sign IMAGE`: attach a sigstore signature to an image in its registry. */
-import { defineCommand, imageArgument, text, type Command } from '../command.ts';
-import { transportFlags, transportOptions, type TransportFlags } from '../transport-flags.ts';
-import { packageVersion } from '../version.ts';
+/** `bootseal sign IMAGE…`: attach signatures to an image in its registry, or replace those of an old key on many. */
+import type { ReplacedImage } from '../../sign/replace-key.ts';
+import { defineCommand, imageArgument, usageError, type Command, type Outcome } from '../command.ts';
+import type { CliContext } from '../context.ts';
+import { imagesOf, keyOf, signFlags, signOptions, type SignFlags } from '../sign-flags.ts';
+import { transportOptions } from '../transport-flags.ts';
 
-interface Flags extends TransportFlags {
-  readonly signBySigstorePrivateKey: string;
-  readonly signPassphraseFile?: string;
-  readonly signIdentity?: string;
-  readonly 'registries.d'?: string;
-  readonly all: boolean;
-  readonly dryRun: boolean;
-}
-
-export const command: Command = defineCommand<Flags, [image: string]>({
+export const command: Command = defineCommand<SignFlags, string[]>({
   description:
-    'Signs the digest that the name means now, under that name, and adds the signature to those that are there. ' +
-    'A second run with the same key changes nothing. The signature is written whatever registries.d says; a warning ' +
-    'tells when readers with the settings of this machine would not look for it.',
-  flags: {
-    signBySigstorePrivateKey: {
-      kind: 'parsed',
-      parse: text,
-      placeholder: 'FILE',
-      brief: 'encrypted private key, made by bootseal, skopeo or cosign',
-    },
-    signPassphraseFile: {
-      kind: 'parsed',
-      parse: text,
-      optional: true,
-      placeholder: 'FILE',
-      brief: 'its first line is the passphrase; otherwise it is asked for',
-    },
-    signIdentity: {
-      kind: 'parsed',
-      parse: text,
-      optional: true,
-      placeholder: 'REFERENCE',
-      brief: 'name to sign instead of the image’s own',
-    },
-    'registries.d': {
-      kind: 'parsed',
-      parse: text,
-      optional: true,
-      placeholder: 'DIR',
-      brief: 'registries.d to check for the warning',
-    },
-    all: {
-      kind: 'boolean',
-      default: false,
-      withNegated: false,
-      brief: 'sign every instance of an index too',
-    },
-    dryRun: { kind: 'boolean', default: false, withNegated: false, brief: 'tell what would be signed' },
-    ...transportFlags,
-  },
+    'Signs the digest that the name means now, under that name, and adds the signature to those that are there, both ' +
+    'as the attachment that podman, skopeo and bootc read and as the bundle that cosign 3 looks for; the result says ' +
+    'which tools will accept it. A second run with the same key changes nothing. The attachment is written whatever ' +
+    'registries.d says; a warning tells when readers with the settings of this machine would not look for it.\n' +
+    'With --replace-key: new signatures first, checked in the registry, then the old ones go. Cut off at any moment, ' +
+    'every image has a valid signature, and the same command finishes the work.',
+  flags: signFlags,
   args: [imageArgument('IMAGE')],
-  async run(context, flags, image) {
-    const [{ signImage }, { loadPrivateKey }, { parseSignIdentity }, names, { loadRegistriesConfig }] =
-      await Promise.all([
-        import('../../sign/sign.ts'),
-        import('../../sign/private-key-file.ts'),
-        import('../../sign/sign-manifest.ts'),
-        import('../../formats/reference/image-name.ts'),
-        import('../../stores/trust-files/registries-d.ts'),
-      ]);
-    const name = names.parseImageName(image);
-    const identity = flags.signIdentity === undefined ? undefined : parseSignIdentity(flags.signIdentity);
-    const directory = flags['registries.d'];
-    const registries = await loadRegistriesConfig({
-      env: context.env,
-      ...(directory !== undefined && { directory }),
-    });
-    const key = await loadPrivateKey(
-      {
-        keyFile: flags.signBySigstorePrivateKey,
-        ...(flags.signPassphraseFile !== undefined && { passphraseFile: flags.signPassphraseFile }),
-      },
-      (question) => context.askSecret(question),
-    );
-    const result = await signImage(
-      {
-        image: name,
-        ...(identity && { identity }),
-        all: flags.all,
-        dryRun: flags.dryRun,
-        options: { creator: `bootseal ${packageVersion()}`, timestamp: signingTime(context.env) },
-      },
-      { key, registries, transport: transportOptions(flags, context), signal: context.signal },
-    );
-    const { steps, ...json } = result;
-    return {
-      ok: true,
-      verdict: {
-        word: flags.dryRun ? 'not signed (dry run)' : 'signed',
-        subject: names.formatImageName(name).replace(/^docker:\/\//, ''),
-        facts: [
-          { label: 'digest', value: `${result.pinnedDigest}  (pinned: use this in later steps)` },
-          { label: 'identity', value: result.identity },
-          { label: 'key', value: result.keyFingerprint },
-        ],
-      },
-      steps,
-      json,
-    };
+  manyArgs: true,
+  async run(context, flags, ...images) {
+    if (flags.replaceKey !== undefined) return replace(context, flags, flags.replaceKey, images);
+    if (flags.imagesFrom !== undefined || flags.keepOld) {
+      throw usageError('--images-from and --keep-old go with --replace-key');
+    }
+    const [image, ...more] = images;
+    if (image === undefined || more.length > 0) {
+      throw usageError('name one image', 'bootseal sign --sign-by-sigstore-private-key KEY IMAGE');
+    }
+    return signOne(context, flags, image);
   },
 });
 
-/** Seconds; SOURCE_DATE_EPOCH where a build must give the same bytes again. */
-function signingTime(env: NodeJS.ProcessEnv): number {
-  const epoch = env['SOURCE_DATE_EPOCH'];
-  return epoch !== undefined && /^\d{1,11}$/.test(epoch) ? Number(epoch) : Math.floor(Date.now() / 1000);
+async function signOne(context: CliContext, flags: SignFlags, image: string): Promise<Outcome> {
+  const [{ signImage }, { parseSignIdentity }, names, { loadRegistriesConfig }] = await Promise.all([
+    import('../../sign/sign.ts'),
+    import('../../sign/sign-manifest.ts'),
+    import('../../formats/reference/image-name.ts'),
+    import('../../stores/trust-files/registries-d.ts'),
+  ]);
+  const name = names.parseImageName(image);
+  const identity = flags.signIdentity === undefined ? undefined : parseSignIdentity(flags.signIdentity);
+  const directory = flags['registries.d'];
+  const registries = await loadRegistriesConfig({
+    env: context.env,
+    ...(directory !== undefined && { directory }),
+  });
+  const result = await signImage(
+    {
+      image: name,
+      ...(identity && { identity }),
+      all: flags.all,
+      dryRun: flags.dryRun,
+      forms: flags.format ?? ['attachment', 'bundle'],
+      options: signOptions(context),
+    },
+    {
+      key: await keyOf(context, flags),
+      registries,
+      transport: transportOptions(flags, context),
+      signal: context.signal,
+    },
+  );
+  const { steps, ...json } = result;
+  return {
+    ok: true,
+    verdict: {
+      word: flags.dryRun ? 'not signed (dry run)' : 'signed',
+      subject: names.formatImageName(name).replace(/^docker:\/\//, ''),
+      facts: [
+        { label: 'digest', value: `${result.pinnedDigest}  (pinned: use this in later steps)` },
+        { label: 'identity', value: result.identity },
+        { label: 'key', value: result.keyFingerprint },
+      ],
+    },
+    steps,
+    json,
+  };
+}
+
+async function replace(
+  context: CliContext,
+  flags: SignFlags,
+  oldFile: string,
+  given: readonly string[],
+): Promise<Outcome> {
+  const extra = flags.all || flags.dryRun || flags.format !== undefined || flags.signIdentity !== undefined;
+  if (extra)
+    throw usageError('--replace-key signs what the old key signed: no --all, --format, --sign-identity');
+  const listed = await imagesOf(given, flags.imagesFrom, context.signal);
+  if (listed.length === 0) throw usageError('name images, or a list of them: --images-from FILE');
+  const [{ replaceKey }, { readPublicKeys }, { parseImageName }] = await Promise.all([
+    import('../../sign/replace-key.ts'),
+    import('../../sign/public-key-files.ts'),
+    import('../../formats/reference/image-name.ts'),
+  ]);
+  const images = listed.map(parseImageName);
+  const [oldKey] = await readPublicKeys([oldFile]);
+  const { keepOld } = flags;
+  const result = await replaceKey(
+    { images, oldKey, keepOld, options: signOptions(context) },
+    {
+      newKey: await keyOf(context, flags),
+      transport: transportOptions(flags, context),
+      signal: context.signal,
+      onImage: ({ image, state }) => context.detail(`${state} ${image}`),
+    },
+  );
+  const failed = result.images.filter(({ state }) => state === 'failed').length;
+  const subject = `${result.images.length - failed} of ${result.images.length} images`;
+  return {
+    ok: result.ok,
+    stepsFirst: true,
+    verdict: { word: 'replaced', subject },
+    steps: result.steps,
+    json: { images: result.images.map(jsonOf) },
+  };
+}
+
+function jsonOf({ error, ...image }: ReplacedImage): object {
+  return { ...image, ...(error && { error: { code: error.code, message: error.message } }) };
 }

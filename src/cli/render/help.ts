@@ -9,7 +9,8 @@ const WIDTH = 100;
 const MAX_LEFT = 34;
 
 export function commandHelp(entry: CommandEntry, command: Command): string {
-  const usage = ['bootseal', ...entry.path, '[OPTIONS]', ...command.args.map(argumentText)].join(' ');
+  const many = command.manyArgs === true ? '…' : '';
+  const usage = ['bootseal', ...entry.path, '[OPTIONS]', ...command.args.map(argumentText)].join(' ') + many;
   const summary = `${entry.summary.charAt(0).toUpperCase()}${entry.summary.slice(1)}${entry.summary.endsWith('?') ? '' : '.'}`;
   const parts = [`Usage: ${usage}\n`, `${summary}\n`];
   if (command.description !== undefined) parts.push(`${wrap(command.description, 0)}\n`);
