@@ -17,6 +17,8 @@ export interface BigImage {
   readonly blobs: readonly string[];
   readonly tars: readonly string[];
   readonly plainBytes: number;
+  /** Compressed. */
+  readonly blobBytes: number;
   readonly files: number;
 }
 
@@ -52,6 +54,7 @@ export async function makeBigImage(
   files: number,
   bytes: number,
   scale: number,
+  layerCount: number = LAYERS,
 ): Promise<BigImage> {
   const next = numbersFrom(0x5eed);
   const corpus = makeCorpus(next);
@@ -62,10 +65,14 @@ export async function makeBigImage(
   const layers: { mediaType: string; digest: string; size: number }[] = [];
   const diffIds: string[] = [];
   let plainBytes = 0;
-  for (let layer = 0; layer < LAYERS; layer++) {
+  for (let layer = 0; layer < layerCount; layer++) {
     const tar = join(folder, `layer-${layer}.tar`);
     const compressed = join(folder, `layer-${layer}.tar.gz`);
-    const written = await writeLayer(tar, compressed, layerParts(layer, files, bytes, scale, next, corpus));
+    const written = await writeLayer(
+      tar,
+      compressed,
+      layerParts(layer, files / layerCount, bytes / layerCount, scale, next, corpus),
+    );
     renameSync(compressed, blob(written.digest));
     tars.push(tar);
     layers.push({
@@ -93,7 +100,8 @@ export async function makeBigImage(
   const entry = { mediaType: 'application/vnd.oci.image.manifest.v1+json', ...manifest, annotations };
   writeFileSync(join(layout, 'index.json'), JSON.stringify({ schemaVersion: 2, manifests: [entry] }));
   writeFileSync(join(layout, 'oci-layout'), JSON.stringify({ imageLayoutVersion: '1.0.0' }));
-  return { layout, blobs: layers.map(({ digest }) => blob(digest)), tars, plainBytes, files };
+  const blobBytes = layers.reduce((sum, { size }) => sum + size, 0);
+  return { layout, blobs: layers.map(({ digest }) => blob(digest)), tars, plainBytes, blobBytes, files };
 }
 
 function* layerParts(
@@ -116,7 +124,7 @@ function* layerParts(
     });
   if (layer === 0)
     for (const name of ['', 'usr', 'usr/lib', 'boot', 'sysroot']) yield entry(name, 'directory');
-  const count = Math.floor(files / LAYERS);
+  const count = Math.floor(files);
   // One file in fifty takes half of the bytes, the others share the rest.
   const large = (bytes / files) * 25;
   const small = (bytes / files) * 0.51;

@@ -3,6 +3,7 @@ import { createHash } from 'node:crypto';
 import { concatBytes } from '../bytes/bytes.ts';
 import { BootsealError } from '../errors.ts';
 import { digestParts, type Digest } from '../formats/oci/digest.ts';
+import type { ReadOptions } from './image.ts';
 
 interface Expected {
   readonly digest: Digest;
@@ -30,6 +31,15 @@ export async function* checkedBlob(
   if (length !== expected.size) throw sizeMismatch(expected, String(length));
   const actual = hash.digest('hex');
   if (actual !== hex) throw digestMismatch(expected.digest, `${algorithm}:${actual}`);
+}
+
+/** For sources: the bytes, checked here unless who reads them does it. */
+export function checkedForReader(
+  expected: Expected,
+  bytes: AsyncIterable<Uint8Array>,
+  options: ReadOptions,
+): AsyncIterable<Uint8Array> {
+  return options.checkedByDestination === true ? bytes : checkedBlob(expected, bytes);
 }
 
 export function sizeMismatch(expected: Expected, actual: string): BootsealError {

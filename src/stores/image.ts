@@ -4,6 +4,7 @@
  */
 import type { Descriptor } from '../formats/oci/descriptor.ts';
 import type { Digest } from '../formats/oci/digest.ts';
+import type { DockerReference } from '../formats/reference/docker-reference.ts';
 import type { ImageName } from '../formats/reference/image-name.ts';
 
 /** Manifest bytes exactly as stored, and the digest computed from them (never one that a server claimed). */
@@ -20,6 +21,11 @@ export interface ReadOptions {
    * gigabyte into new buffers costs a second of garbage collection beside a large tree.
    */
   readonly reuseChunks?: boolean;
+  /**
+   * The bytes go to `putBlob` of a destination, which checks length and digest before anything can be seen of them:
+   * the source need not hash them as well.
+   */
+  readonly checkedByDestination?: boolean;
 }
 
 export interface ImageSource {
@@ -40,7 +46,24 @@ export interface ImageSource {
   referrers?(digest: Digest): Promise<readonly Descriptor[]>;
   /** Signatures that the transport keeps beside the image (`dir:`), as stored. */
   storedSignatures?(digest: Digest): Promise<Uint8Array[]>;
+  /**
+   * Registries only: the repository that is read in truth, where a mirror stands in for that of the name. registries.d
+   * goes by it; policy and identity go by the name.
+   */
+  readonly physical?: DockerReference;
+  /** Registries only: simple signatures in the look-aside store with this base URL, read as if it were the registry. */
+  lookaside?(base: string, digest: Digest): Promise<SimpleSignatures>;
+  /** Registries only: simple signatures that the registry keeps itself; undefined where it keeps none. */
+  extensionSignatures?(digest: Digest): Promise<SimpleSignatures | undefined>;
   close(): Promise<void>;
+}
+
+/** Simple signatures of one manifest, as stored. */
+export interface SimpleSignatures {
+  /** For people: the folder or the URL. */
+  readonly place: string;
+  /** Each with the name that the peers give it in messages. */
+  readonly files: readonly { readonly name: string; readonly bytes: Uint8Array; readonly isHtml?: boolean }[];
 }
 
 export interface ImageDestination {

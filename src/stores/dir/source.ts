@@ -5,7 +5,7 @@ import type { Descriptor } from '../../formats/oci/descriptor.ts';
 import { digestOf, digestParts, type Digest } from '../../formats/oci/digest.ts';
 import { MAX_MANIFEST_SIZE, parseManifest } from '../../formats/oci/manifest.ts';
 import type { ImageName } from '../../formats/reference/image-name.ts';
-import { checkedBlob, digestMismatch, readAll, sizeMismatch, tooLarge } from '../checked-blob.ts';
+import { checkedForReader, digestMismatch, readAll, sizeMismatch, tooLarge } from '../checked-blob.ts';
 import type { ImageSource, ManifestBlob, ReadOptions } from '../image.ts';
 import { openRegular, readRange } from '../oci-layout/files.ts';
 import {
@@ -74,7 +74,8 @@ async function* readBlob(
     await file.close();
     throw sizeMismatch(descriptor, String(size));
   }
-  yield* checkedBlob(descriptor, readRange(file, 0, size, options.signal, true, options.reuseChunks));
+  const bytes = readRange(file, 0, size, options.signal, true, options.reuseChunks);
+  yield* checkedForReader(descriptor, bytes, options);
 }
 
 async function readSignatures(path: string, instance: Digest | undefined): Promise<Uint8Array[]> {

@@ -12,7 +12,7 @@ import {
 } from '../../formats/oci/layout.ts';
 import { MAX_MANIFEST_SIZE, parseManifest } from '../../formats/oci/manifest.ts';
 import type { ImageName } from '../../formats/reference/image-name.ts';
-import { checkedBlob, readAll, sizeMismatch, tooLarge } from '../checked-blob.ts';
+import { checkedBlob, checkedForReader, readAll, sizeMismatch, tooLarge } from '../checked-blob.ts';
 import type { ImageSource, ManifestBlob, ReadOptions } from '../image.ts';
 import { folderFiles, type LayoutFiles } from './files.ts';
 
@@ -104,7 +104,7 @@ async function* readBlob(
     await file.close();
     throw sizeMismatch(descriptor, String(file.size));
   }
-  yield* checkedBlob(descriptor, file.bytes);
+  yield* checkedForReader(descriptor, file.bytes, options);
 }
 
 function missingBlob(digest: Digest): BootsealError {

@@ -1,10 +1,13 @@
 /** Downloading blobs, OCI distribution-spec "Pulling blobs". What breaks off goes on where it stopped, in the same hash. */
 import { BootsealError } from '../../errors.ts';
 import type { Descriptor } from '../../formats/oci/descriptor.ts';
-import { checkedBlob, sizeMismatch } from '../checked-blob.ts';
+import { checkedForReader, sizeMismatch } from '../checked-blob.ts';
 import type { ReadOptions } from '../image.ts';
 import type { RegistryClient } from './client.ts';
 import type { HttpReply } from './http.ts';
+
+/** Bytes from which on a connection of its own is worth its making. */
+const BULK = 1024 * 1024;
 
 /** A registry that gives a little each time and then breaks off would keep us for ever. */
 const MAX_RESUMES = 100;
@@ -15,13 +18,13 @@ export function getBlob(
   blob: Descriptor,
   options: ReadOptions = {},
 ): AsyncIterable<Uint8Array> {
-  return checkedBlob(blob, resumingDownload(client, blob, options.signal));
+  return checkedForReader(blob, resumingDownload(client, blob, options), options);
 }
 
 async function* resumingDownload(
   client: RegistryClient,
   blob: Descriptor,
-  signal: AbortSignal | undefined,
+  options: ReadOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const what = `reading blob ${blob.digest} in ${client.repository}`;
   let offset = 0;
@@ -29,7 +32,7 @@ async function* resumingDownload(
   for (let attempt = 1; ; attempt += 1) {
     try {
       // The registry is asked each time: a storage URL it gave before may have expired.
-      const { reply, skip } = await requestFrom(client, blob, offset, what, signal);
+      const { reply, skip } = await requestFrom(client, blob, offset, what, options);
       let toSkip = skip;
       for await (const part of reply.body) {
         const fresh = part.subarray(Math.min(toSkip, part.length));
@@ -63,13 +66,14 @@ async function requestFrom(
   blob: Descriptor,
   offset: number,
   what: string,
-  signal: AbortSignal | undefined,
+  { signal, reuseChunks }: ReadOptions,
 ): Promise<{ readonly reply: HttpReply; readonly skip: number }> {
   const reply = await client.send({
     method: 'GET',
     url: client.url(`blobs/${blob.digest}`),
     headers: offset === 0 ? {} : { range: `bytes=${offset}-` },
     actions: ['pull'],
+    bulk: reuseChunks === true && blob.size - offset >= BULK,
     ...(signal && { signal }),
   });
   if (reply.status === 200) {

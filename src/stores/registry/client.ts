@@ -20,10 +20,16 @@ export interface RegistryClient {
   readonly path: string;
   /** `quay.io/acme/os`, for messages. */
   readonly repository: string;
+  /** The registry keeps simple signatures itself. */
+  readonly keepsSignatures: boolean;
+  /** For other servers; without authorisation. */
+  readonly http: HttpClient;
   readonly retry: Retry;
   readonly report: (event: TransportEvent) => void;
   /** The URL of `/v2/PATH/` and the rest. */
   url(rest: string): URL;
+  /** The URL of `/extensions/v2/PATH/` and the rest. */
+  extensionUrl(rest: string): URL;
   /** One request with authorisation; redirects of GET and HEAD are followed. Not retried, but for one 401. */
   send(request: ApiRequest): Promise<HttpReply>;
   /** The error for a reply that is no success; reads the reply. `what` says what was being done. */
@@ -48,7 +54,7 @@ export async function openClient(
   const { domain, path } = reference;
   const repository = repositoryName(reference);
   const report = options.onProgress ?? ((): void => undefined);
-  const http = await makeHttpClient({
+  const http = makeHttpClient({
     // Certificates and leniency given for the registry are for it alone, not for where it redirects to.
     tls: (host) =>
       host === endpointHost(domain)
@@ -67,9 +73,12 @@ export async function openClient(
     return {
       path,
       repository,
+      keepsSignatures: endpoint.keepsSignatures,
+      http,
       retry,
       report,
       url: (rest) => new URL(`/v2/${path}/${rest}`, endpoint.base),
+      extensionUrl: (rest) => new URL(`/extensions/v2/${path}/${rest}`, endpoint.base),
       send: (request) => sendAuthorised(http, endpoint.base, authorisation, request, path),
       failure: describeFailure,
       close: () => http.close(),

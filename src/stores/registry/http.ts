@@ -2,7 +2,6 @@
  * The one place that makes HTTP requests. Every request of the registry client goes through here, so that TLS
  * rules, timeouts, limits and the words of errors are the same on every path.
  */
-import type { Dispatcher } from 'undici';
 import { lookup as systemLookup, type LookupAddress } from 'node:dns';
 import type { LookupFunction } from 'node:net';
 import { BootsealError } from '../../errors.ts';
@@ -11,6 +10,7 @@ import { isLinkLocal, isLoopback } from './address.ts';
 import { readAll } from '../checked-blob.ts';
 import { requestError } from './error.ts';
 import { safeUrl } from './redact.ts';
+import type { Exchange, ExchangeReply, ExchangeRequest, ExchangeSettings } from './exchange.ts';
 import type { TlsSettings } from './tls.ts';
 
 export interface HttpRequest {
@@ -21,6 +21,8 @@ export interface HttpRequest {
   readonly body?: Uint8Array;
   /** Milliseconds more to wait for the answer than usual. */
   readonly patience?: number;
+  /** A large body is expected, and each of its chunks may be overwritten by the next. Only for GET. */
+  readonly bulk?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -66,109 +68,107 @@ const DRIP = 4096;
 /** … within so many times the longest pause. */
 const DRIP_PATIENCE = 4;
 
-export async function makeHttpClient(options: HttpOptions): Promise<HttpClient> {
-  const { Agent, EnvHttpProxyAgent, request: undiciRequest } = await import('undici');
+export function makeHttpClient(options: HttpOptions): HttpClient {
   const timeouts = { ...DEFAULT_TIMEOUTS, ...options.timeouts };
-  const agents = new Map<string, Dispatcher>();
+  const exchanges = new Map<string, Promise<Exchange>>();
+  const settingsFor = async (url: URL): Promise<ExchangeSettings> => ({
+    tls: url.protocol === 'https:' ? await options.tls(url.host) : undefined,
+    lookup: guardedLookup,
+    timeouts,
+  });
 
-  async function agentFor(url: URL): Promise<Dispatcher> {
-    const known = agents.get(url.origin);
-    if (known !== undefined) return known;
-    const settings = url.protocol === 'https:' ? await options.tls(url.host) : undefined;
-    const tls = settings && {
-      rejectUnauthorized: settings.rejectUnauthorized,
-      ...(settings.ca && { ca: [...settings.ca] }),
-      ...(settings.cert && { cert: [...settings.cert] }),
-      ...(settings.key && { key: [...settings.key] }),
-    };
-    const connect = { ...tls, timeout: timeouts.connect, lookup: guardedLookup };
-    const common = {
-      headersTimeout: timeouts.headers,
-      bodyTimeout: timeouts.body,
-      allowH2: false,
-    };
-    // A proxy sees only names, and must never be asked for this machine's own.
-    const proxied = hasProxy() && !isLoopback(url.hostname);
-    const agent = proxied
-      ? new EnvHttpProxyAgent({ ...common, ...(tls && { requestTls: tls }) })
-      : new Agent({ ...common, connect, connections: 8, keepAliveTimeout: 4000 });
-    agents.set(url.origin, agent);
-    return agent;
+  function exchangeFor(url: URL): Promise<Exchange> {
+    let exchange = exchanges.get(url.origin);
+    if (exchange === undefined) {
+      exchange = makeExchange(url);
+      exchanges.set(url.origin, exchange);
+      // Whoever awaits it is told; nobody else need be.
+      exchange.catch(() => undefined);
+    }
+    return exchange;
+  }
+
+  async function makeExchange(url: URL): Promise<Exchange> {
+    const settings = await settingsFor(url);
+    return isProxied(url)
+      ? (await import('./proxied.ts')).makeProxiedExchange(settings)
+      : (await import('./direct.ts')).makeDirectExchange(settings);
+  }
+
+  async function exchange(request: ExchangeRequest, bulk: boolean): Promise<ExchangeReply> {
+    if (bulk && !isProxied(request.url)) {
+      const { getByWire } = await import('./wire.ts');
+      const reply = await getByWire(request, await settingsFor(request.url));
+      if (reply !== undefined) return reply;
+    }
+    return (await exchangeFor(request.url)).send(request);
   }
 
   async function send(request: HttpRequest): Promise<HttpReply> {
     const { url, method } = request;
     const started = performance.now();
     const signal = request.signal ?? options.signal;
+    const asked: ExchangeRequest = {
+      url,
+      method,
+      headers: {
+        'user-agent': options.userAgent ?? 'bootseal',
+        // Bytes are addressed by their digest: a server that encodes them anyway is refused below.
+        'accept-encoding': 'identity',
+        ...request.headers,
+      },
+      ...(request.body && { body: request.body }),
+      headPatience: timeouts.headers + (request.patience ?? 0) + uploadTime(request.body),
+      ...(signal && { signal }),
+    };
     try {
-      const dispatcher = await agentFor(url);
-      const pending = undiciRequest(url, {
-        dispatcher,
-        method,
-        headers: {
-          'user-agent': options.userAgent ?? 'bootseal',
-          // Bytes are addressed by their digest: a server that encodes them anyway is refused below.
-          'accept-encoding': 'identity',
-          ...request.headers,
-        },
-        ...(request.body && { body: request.body }),
-        headersTimeout: timeouts.headers + (request.patience ?? 0) + uploadTime(request.body),
-        ...(signal && { signal }),
-      });
-      const reply = await unlessAborted(pending, signal);
+      const reply = await unlessAborted(exchange(asked, request.bulk === true), signal);
       const milliseconds = Math.round(performance.now() - started);
-      options.report?.({
-        kind: 'request',
-        method,
-        url: safeUrl(url),
-        status: reply.statusCode,
-        milliseconds,
-      });
-      return await wrap(reply, url);
+      options.report?.({ kind: 'request', method, url: safeUrl(url), status: reply.status, milliseconds });
+      return wrap(reply, url);
     } catch (error) {
       signal?.throwIfAborted();
       throw requestError(error, url);
     }
   }
 
-  async function wrap(reply: Dispatcher.ResponseData, url: URL): Promise<HttpReply> {
-    const headerAll = (name: string): readonly string[] => {
-      const value = reply.headers[name];
-      return value === undefined ? [] : Array.isArray(value) ? value : [value];
-    };
-    // The stream tells of an abort by an error event even when nobody reads it.
-    reply.body.on('error', () => undefined);
-    const discard = async (): Promise<void> => {
-      const signal = AbortSignal.timeout(DISCARD_PATIENCE);
-      await reply.body.dump({ limit: MAX_DISCARD, signal }).catch(() => undefined);
-    };
-    const encodings = headerAll('content-encoding').join(',');
+  function wrap(reply: ExchangeReply, url: URL): HttpReply {
+    const encodings = reply.headerAll('content-encoding').join(',');
     if (encodings !== '' && encodings.toLowerCase() !== 'identity') {
-      reply.body.destroy();
+      reply.destroy();
       throw new BootsealError('registry/encoding-refused', `${safeUrl(url)}: reply has a Content-Encoding`, {
         hint: 'bytes addressed by digest must come as they are; a proxy on the way may be set up wrongly',
       });
     }
     const body = watched(reply.body, url, DRIP_PATIENCE * timeouts.body, options.signal);
     return {
-      status: reply.statusCode,
+      status: reply.status,
       url,
-      header: (name) => headerAll(name)[0],
-      headerAll,
+      header: (name) => reply.headerAll(name)[0],
+      headerAll: (name) => reply.headerAll(name),
       body,
-      bytes: (limit, what) => readAll(body, limit, what),
-      discard,
+      bytes: (limit, what) => readAll(reply.reusesChunks ? copies(body) : body, limit, what),
+      discard: () => reply.discard(MAX_DISCARD, DISCARD_PATIENCE),
     };
   }
 
   return {
     send,
     async close() {
-      const closed = Promise.allSettled([...agents.values()].map((agent) => agent.destroy()));
-      // undici waits for connections that are still being made; who interrupts does not.
+      const closed = Promise.allSettled(
+        [...exchanges.values()].map(async (each) => {
+          await (await each).close();
+        }),
+      );
+      // Connections that are still being made are waited for; who interrupts does not.
       if (options.signal?.aborted !== true) await closed;
     },
   };
+}
+
+/** For who keeps the chunks of a body that is overwritten while it is read. */
+async function* copies(body: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+  for await (const part of body) yield Uint8Array.from(part);
 }
 
 /** undici heeds a signal only once it is connected; a connection being made would hold an interrupt up. */
@@ -224,6 +224,10 @@ async function* watched(
 
 function uploadTime(body: Uint8Array | undefined): number {
   return body === undefined ? 0 : (body.length / SLOWEST_UPLOAD) * 1000;
+}
+
+function isProxied(url: URL): boolean {
+  return hasProxy() && !isLoopback(url.hostname);
 }
 
 function hasProxy(): boolean {

@@ -7,6 +7,7 @@ import { getBlob } from './blob-download.ts';
 import { openClient } from './client.ts';
 import { getManifest } from './manifests.ts';
 import { listReferrers } from './referrers.ts';
+import { getExtensionSignatures } from './signature-extension.ts';
 
 type DockerName = Extract<ImageName, { readonly transport: 'docker' }>;
 
@@ -22,6 +23,11 @@ export async function openRegistrySource(name: DockerName, options: TransportOpt
       blob: (descriptor, read) => getBlob(client, descriptor, read),
       attachment: (digest) => getAttachment(client, digest),
       referrers: async (digest) => (await listReferrers(client, digest)).descriptors,
+      lookaside: async (base, digest) => {
+        const { readLookaside } = await import('../lookaside/read.ts');
+        return readLookaside(base, client.path, digest, () => client.http);
+      },
+      extensionSignatures: (digest) => getExtensionSignatures(client, digest),
       close: () => client.close(),
     };
   } catch (error) {
