@@ -17,7 +17,7 @@ export function summaryOf(verdict: PolicyVerdict): string {
   if (!verdict.allowed) return verdict.message ?? 'refused';
   const { signedBy } = verdict;
   if (signedBy === undefined) return 'unverified: the policy accepts anything for this name';
-  return `sigstore key ${signedBy.keyFingerprint}`;
+  return keyName(signedBy.keyFingerprint);
 }
 
 export function verdictDetails({ verdict, lookedIn, platform }: Explained): readonly StepDetail[] {
@@ -28,7 +28,7 @@ export function verdictDetails({ verdict, lookedIn, platform }: Explained): read
   details.push({ label: 'policy', value: `${verdict.policyFile}  ${describeScope(verdict.scope)}` });
   if (signedBy !== undefined) {
     const { identity, identityRule, keyFingerprint, keySource } = signedBy;
-    details.push({ label: 'signed by', value: `sigstore key ${keyFingerprint}  ${keySource}` });
+    details.push({ label: 'signed by', value: `${keyName(keyFingerprint)}  ${keySource}` });
     details.push({ label: 'identity', value: `${identity}  (${identityRule})` });
   }
   return verdict.allowed ? details : [...details, ...refusalDetails(verdict, lookedIn)];
@@ -52,6 +52,10 @@ function refusalDetails(verdict: PolicyVerdict, lookedIn: readonly LookedIn[]): 
   return details;
 }
 
+function keyName(fingerprint: string): string {
+  return `${fingerprint.startsWith('SHA256:') ? 'sigstore' : 'OpenPGP'} key ${fingerprint}`;
+}
+
 /** `scope "quay.io/acme"  (docker)`, `everything of dir`, `default of the policy`. */
 function describeScope({ transport, scope }: PolicyScope): string {
   if (transport === '') return 'default of the policy';
@@ -67,6 +71,8 @@ export function hintOf({ verdict, lookedIn }: Explained): string | undefined {
   }
   switch (verdict.reasonCode) {
     case 'trust/no-signature':
+      if (verdict.requirements.at(-1)?.type === 'signedBy')
+        return 'sign it: bootseal sign --sign-by FINGERPRINT IMAGE';
       return lookedIn.some(({ result }) => result.startsWith('not read'))
         ? 'registries.d does not say use-sigstore-attachments: true for this repository'
         : 'sign it: bootseal sign --sign-by-sigstore-private-key KEY IMAGE';
@@ -76,6 +82,16 @@ export function hintOf({ verdict, lookedIn }: Explained): string | undefined {
       return 'signed with another key, or changed since: compare the key of the policy with the signer’s';
     case 'trust/digest-mismatch':
       return 'the signature belongs to another image: sign this one';
+    case 'trust/expired-key':
+      return 'extend the key (gpg --quick-set-expire FINGERPRINT 2y) and give the policy its public key anew';
+    case 'trust/expired-signature':
+      return 'sign the image once more';
+    case 'trust/revoked-key':
+      return 'sign with another key, and give the policy that one';
+    case 'trust/unknown-key':
+      return 'signed with a key that the policy does not name: compare it with the signer’s';
+    case 'trust/secret-key':
+      return 'give the policy the public key: gpg --export FINGERPRINT; and keep the secret one off this machine';
     case 'trust/key-unreadable':
       return 'check the key files that the policy names: every one of them must load';
     case 'trust/rejected':

@@ -49,6 +49,8 @@ export interface SignatureVerdict {
   readonly keyFingerprint?: string;
   /** File that the key came from, or the policy member that held it. */
   readonly keySource?: string;
+  /** When the transparency log that the policy names saw it, ISO 8601. */
+  readonly loggedAt?: string;
 }
 
 export interface Signer {
@@ -63,4 +65,6 @@ export interface Signer {
 export interface LookedIn {
   readonly place: string;
   readonly result: string;
+  /** What sends readers there: `lookaside of namespace "quay.io" in /etc/…/a.yaml`. */
+  readonly setting?: string;
 }

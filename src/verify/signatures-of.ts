@@ -1,6 +1,6 @@
 /** The signatures that are kept with an image, wherever its transport keeps them. */
 import { concatBytes } from '../bytes/bytes.ts';
-import { BootsealError, isBootsealError } from '../errors.ts';
+import { BootsealError, isBootsealError, withDetails } from '../errors.ts';
 import {
   attachmentTag,
   MAX_SIGNATURES,
@@ -13,14 +13,20 @@ import type { Descriptor } from '../formats/oci/descriptor.ts';
 import type { Digest } from '../formats/oci/digest.ts';
 import { repositoryName } from '../formats/reference/docker-reference.ts';
 import type { RegistriesConfig } from '../formats/registries-d/config.ts';
-import { useSigstoreAttachments } from '../formats/registries-d/lookup.ts';
+import { lookasideBase, useSigstoreAttachments } from '../formats/registries-d/lookup.ts';
 import { goQuote } from '../formats/strict-json/go-quote.ts';
-import type { ImageSource } from '../stores/image.ts';
+import type { ImageSource, SimpleSignatures } from '../stores/image.ts';
+import { defaultLookaside } from '../stores/lookaside/location.ts';
 import type { LookedIn } from '../trust/verdict.ts';
 
 export interface FoundSignatures {
   readonly signatures: readonly RawSignature[];
   readonly places: readonly LookedIn[];
+}
+
+export interface ReadSignaturesOptions {
+  /** For the look-aside store where registries.d names none: it is in the home folder. */
+  readonly env?: NodeJS.ProcessEnv;
 }
 
 /**
@@ -31,6 +37,7 @@ export async function readSignatures(
   source: ImageSource,
   digest: Digest,
   registries: RegistriesConfig,
+  options: ReadSignaturesOptions = {},
 ): Promise<FoundSignatures> {
   const signatures: RawSignature[] = [];
   const places: LookedIn[] = [];
@@ -41,8 +48,15 @@ export async function readSignatures(
       signatures.push(parseNamed(bytes, storedName(source, at + 1)));
     places.push({ place: 'files beside the manifest', result: counted(stored.length) });
   }
+  if (source.name.transport === 'docker') {
+    const simple = await readSimple(source, digest, registries, options);
+    if (simple !== undefined) {
+      signatures.push(...simple.signatures);
+      places.push(simple.place);
+    }
+  }
   if (source.attachment !== undefined && source.name.transport === 'docker') {
-    const { reference } = source.name;
+    const reference = source.physical ?? source.name.reference;
     const setting = useSigstoreAttachments(registries, reference);
     if (setting.value) {
       const attached = await readAttachment(
@@ -54,6 +68,9 @@ export async function readSignatures(
       places.push({
         place: attachmentTag(digest),
         result: attached ? counted(attached.length) : 'not found',
+        ...(setting.from && {
+          setting: `${setting.from.key} of ${setting.from.section} in ${setting.from.file}`,
+        }),
       });
     } else {
       const why = setting.from ? `off in ${setting.from.file}` : 'no registries.d file turns them on';
@@ -63,6 +80,46 @@ export async function readSignatures(
   if (places.length === 0)
     places.push({ place: `${source.name.transport}:`, result: 'cannot hold signatures' });
   return { signatures, places };
+}
+
+/** From the registry itself where it keeps them; else from the look-aside store, of which there always is one. */
+async function readSimple(
+  source: ImageSource,
+  digest: Digest,
+  registries: RegistriesConfig,
+  { env = process.env }: ReadSignaturesOptions,
+): Promise<{ readonly signatures: readonly RawSignature[]; readonly place: LookedIn } | undefined> {
+  if (source.name.transport !== 'docker') return undefined;
+  const kept = await source.extensionSignatures?.(digest);
+  if (kept !== undefined) {
+    return { signatures: parseFiles(kept), place: { place: kept.place, result: counted(kept.files.length) } };
+  }
+  if (source.lookaside === undefined) return undefined;
+  const setting = lookasideBase(registries, source.physical ?? source.name.reference);
+  const found = await source.lookaside(setting?.value ?? defaultLookaside(env), digest);
+  const from = setting?.from;
+  return {
+    signatures: parseFiles(found),
+    place: {
+      place: found.place,
+      result: counted(found.files.length),
+      setting: from === undefined ? 'built-in default' : `${from.key} of ${from.section} in ${from.file}`,
+    },
+  };
+}
+
+function parseFiles({ files }: SimpleSignatures): RawSignature[] {
+  return files.map(({ name, bytes, isHtml }) => {
+    try {
+      return parseNamed(bytes, name);
+    } catch (error) {
+      if (!isBootsealError(error) || isHtml !== true) throw error;
+      // A page that says "not found" with status 200 is the usual way to get here.
+      throw withDetails(error, {
+        hint: 'the server sent a web page; it must answer 404 where there is no further signature',
+      });
+    }
+  });
 }
 
 function parseNamed(bytes: Uint8Array, name: string): RawSignature {

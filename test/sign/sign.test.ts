@@ -232,7 +232,7 @@ test('a signature copied from another image does not fit', async () => {
     await appendAttachment(source, destination, digest, [foreign]);
     const result = await verify('org/other:v1', signedBy(key));
     assert.equal(result.reasonCode, 'trust/digest-mismatch');
-    assert.equal(result.judged[0].lookedIn[0]?.place, attachmentTag(digest));
+    assert(result.judged[0].lookedIn.some(({ place }) => place === attachmentTag(digest)));
   } finally {
     await destination.abort();
     await source.close();

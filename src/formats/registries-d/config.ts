@@ -1,5 +1,8 @@
 /** What the files of registries.d say: containers-registries.d(5). */
 
+/** Bytes. Upstream has no limit; the largest published files are a few kilobytes. */
+export const MAX_REGISTRIES_FILE_SIZE: number = 1024 * 1024;
+
 export interface Section {
   /** Base URLs; an empty text says nothing and the next section is asked. */
   readonly lookaside: string;

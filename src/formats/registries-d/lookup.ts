@@ -28,8 +28,8 @@ export function mergeRegistriesFiles(files: readonly RegistriesFile[]): Registri
 
 export interface Setting<T> {
   readonly value: T;
-  /** `namespace "quay.io/acme"` or `default-docker`, and the file; undefined for the built-in default. */
-  readonly from?: { readonly section: string; readonly file: string };
+  /** Key, `namespace "quay.io/acme"` or `default-docker`, and the file; undefined for the built-in default. */
+  readonly from?: { readonly key: string; readonly section: string; readonly file: string };
 }
 
 /** Off unless something says otherwise. `reference` is the physical one, after mirrors. */
@@ -37,16 +37,35 @@ export function useSigstoreAttachments(
   config: RegistriesConfig,
   reference: DockerReference,
 ): Setting<boolean> {
-  return lookUp(config, reference, (section) => section.useSigstoreAttachments) ?? { value: false };
+  const key = 'use-sigstore-attachments';
+  return lookUp(config, reference, [[key, (section) => section.useSigstoreAttachments]]) ?? { value: false };
 }
 
-/** Base URL for reading simple signatures, if a file names one. */
+/** Base URL for reading simple signatures, if a file names one. `reference` is the physical one, after mirrors. */
 export function lookasideBase(
   config: RegistriesConfig,
   reference: DockerReference,
 ): Setting<string> | undefined {
-  return lookUp(config, reference, (section) => section.lookaside || section.sigstore || undefined);
+  return lookUp(config, reference, [
+    ['lookaside', (section) => section.lookaside || undefined],
+    ['sigstore', (section) => section.sigstore || undefined],
+  ]);
 }
+
+/** Base URL for writing them. In one section staging comes first; a section without it is asked for its lookaside. */
+export function lookasideStagingBase(
+  config: RegistriesConfig,
+  reference: DockerReference,
+): Setting<string> | undefined {
+  return lookUp(config, reference, [
+    ['lookaside-staging', (section) => section.lookasideStaging || undefined],
+    ['sigstore-staging', (section) => section.sigstoreStaging || undefined],
+    ['lookaside', (section) => section.lookaside || undefined],
+    ['sigstore', (section) => section.sigstore || undefined],
+  ]);
+}
+
+type Pick<T> = readonly [key: string, value: (section: Section) => T | undefined];
 
 /**
  * Each setting is looked up by itself, through identity, namespaces and default-docker, and the first section that
@@ -55,20 +74,23 @@ export function lookasideBase(
 function lookUp<T>(
   config: RegistriesConfig,
   reference: DockerReference,
-  pick: (section: Section) => T | undefined,
+  picks: readonly Pick<T>[],
 ): Setting<T> | undefined {
   const { identity, namespaces } = dockerScopes(reference);
-  for (const namespace of [identity, ...namespaces]) {
-    const placed = config.docker.get(namespace);
-    const value = placed && pick(placed.section);
-    if (placed !== undefined && value !== undefined) {
-      return { value, from: { section: `namespace ${JSON.stringify(namespace)}`, file: placed.file } };
+  const sections = [identity, ...namespaces].map((namespace) => {
+    return { section: `namespace ${JSON.stringify(namespace)}`, placed: config.docker.get(namespace) };
+  });
+  for (const { section, placed } of [
+    ...sections,
+    { section: 'default-docker', placed: config.defaultDocker },
+  ]) {
+    if (placed === undefined) continue;
+    for (const [key, pick] of picks) {
+      const value = pick(placed.section);
+      if (value !== undefined) return { value, from: { key, section, file: placed.file } };
     }
   }
-  const placed = config.defaultDocker;
-  const value = placed && pick(placed.section);
-  if (placed === undefined || value === undefined) return undefined;
-  return { value, from: { section: 'default-docker', file: placed.file } };
+  return undefined;
 }
 
 function conflict(what: string, file: string, earlier: string): BootsealError {

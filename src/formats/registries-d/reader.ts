@@ -2,11 +2,8 @@
 import { LineCounter, parseAllDocuments, type Document } from 'yaml';
 import { decodeUtf8 } from '../../bytes/bytes.ts';
 import { BootsealError } from '../../errors.ts';
-import type { RegistriesFile, Section } from './config.ts';
+import { MAX_REGISTRIES_FILE_SIZE, type RegistriesFile, type Section } from './config.ts';
 import { booleanValue, mapEntries, textValue, type YamlReader } from './yaml-nodes.ts';
-
-/** Upstream has no limit; the largest published files are a few kilobytes. */
-export const MAX_REGISTRIES_FILE_SIZE: number = 1024 * 1024;
 
 /**
  * Throws `registries-d/syntax`, `registries-d/type`, `registries-d/duplicate-key`, `registries-d/too-complex`,

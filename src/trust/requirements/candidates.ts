@@ -41,7 +41,7 @@ export async function judgeCandidates<S extends RawSignature>(
     all = await signatures();
   } catch (error) {
     // A signature that is there and malformed is a no. Not having reached the store is no verdict at all.
-    if (!isBootsealError(error) || !error.code.startsWith('cosign/')) throw error;
+    if (!isBootsealError(error) || !MALFORMED.test(error.code)) throw error;
     return refuse('trust/malformed-signature', error.message);
   }
   const candidates = all.filter(rule.isCandidate);
@@ -72,6 +72,9 @@ export async function judgeCandidates<S extends RawSignature>(
   }
   return summarise(type, wants, verdicts);
 }
+
+/** What a store that was reached holds, or cannot hold. */
+const MALFORMED = /^(?:cosign\/|lookaside\/(?:too-|bad-|unsupported-))/;
 
 function summarise(
   type: RequirementType,
@@ -118,6 +121,10 @@ export function describeKeys(source: KeySource): string {
 }
 
 /** Nothing can satisfy a requirement that is not understood in full. */
-export function unsupported(type: RequirementType, message: string): RequirementVerdict {
-  return { type, allowed: false, reasonCode: 'policy/unsupported-requirement', message, signatures: [] };
+export function unsupported(
+  type: RequirementType,
+  message: string,
+  reasonCode: ErrorCode = 'policy/unsupported-requirement',
+): RequirementVerdict {
+  return { type, allowed: false, reasonCode, message, signatures: [] };
 }

@@ -32,7 +32,7 @@ docker:
   const config = mergeRegistriesFiles([parseRegistriesFile(Buffer.from(yaml), 'a.yaml')]);
   assert.deepEqual(useSigstoreAttachments(config, reference), {
     value: true,
-    from: { section: 'namespace "quay.io"', file: 'a.yaml' },
+    from: { key: 'use-sigstore-attachments', section: 'namespace "quay.io"', file: 'a.yaml' },
   });
   assert.equal(lookasideBase(config, reference)?.value, 'https://acme.test');
   const other = parseDockerReference('quay.io/other/os:1');
