@@ -4,7 +4,7 @@ import type { RawSignature } from '../formats/cosign/signature.ts';
 import { digestOf, type Digest } from '../formats/oci/digest.ts';
 import type { Policy, Requirement } from '../formats/policy-json/policy.ts';
 import type { ImageName } from '../formats/reference/image-name.ts';
-import type { KeyReader, SignatureReader } from './ports.ts';
+import type { Clock, KeyReader, SignatureReader } from './ports.ts';
 import { judgeRequirement } from './requirements/judge.ts';
 import { describeImage, findRequirements, imageScopes } from './scope.ts';
 import type { PolicyVerdict, RequirementVerdict, Signer } from './verdict.ts';
@@ -18,6 +18,8 @@ export interface PolicyQuestion {
   readonly manifest: { readonly bytes: Uint8Array; readonly digest: Digest };
   readonly signatures: readonly RawSignature[] | SignatureReader;
   readonly keys: KeyReader;
+  /** Default: this machine's. */
+  readonly clock?: Clock;
   readonly policyFile: string;
   /** Also ask that the policy checks signatures at all for this image. */
   readonly requireSigned?: boolean;
@@ -65,6 +67,7 @@ export async function evaluatePolicy(policy: Policy, question: PolicyQuestion): 
       manifestDigest: digest,
       signatures: refused === undefined ? signatures : () => afterwards(signatures),
       keys: question.keys,
+      clock: question.clock ?? SYSTEM_CLOCK,
       exhaustive,
     });
     requirements.push(verdict);
@@ -91,6 +94,8 @@ export async function evaluatePolicy(policy: Policy, question: PolicyQuestion): 
     ...(signedBy && { signedBy }),
   };
 }
+
+const SYSTEM_CLOCK: Clock = { now: () => Date.now() };
 
 export function checksSignatures(requirement: Requirement): boolean {
   return requirement.type === 'signedBy' || requirement.type === 'sigstoreSigned';

@@ -12,3 +12,8 @@ export interface KeyReader {
 
 /** Reads the signatures of one manifest. Called at most once, and not at all when a `reject` comes first. */
 export type SignatureReader = () => Promise<readonly RawSignature[]>;
+
+export interface Clock {
+  /** Milliseconds since 1970: what the certificates of a `pki` must be valid at. */
+  now(): number;
+}

@@ -80,6 +80,18 @@ export function goString(node: JsonNode): string {
   return node.value;
 }
 
+/** An integer of 64 bits, without fraction or exponent; `null` leaves zero. */
+export function goInt64(node: JsonNode): bigint {
+  if (node.kind === 'null') return 0n;
+  if (node.kind !== 'number') throw typeError(node, 'int64');
+  const value = /^-?\d{1,20}$/.test(node.text) ? BigInt(node.text) : undefined;
+  if (value === undefined || BigInt.asIntN(64, value) !== value) {
+    const message = `json: cannot unmarshal number ${node.text} into Go value of type int64`;
+    throw jsonError('json/type', message.slice(0, 200), node.offset);
+  }
+  return value;
+}
+
 /** undefined for `null`, which Go keeps apart from an empty list. */
 export function goStrings(node: JsonNode): string[] | undefined {
   if (node.kind === 'null') return undefined;

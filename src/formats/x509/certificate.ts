@@ -52,7 +52,11 @@ export interface Certificate {
   readonly notBefore: Date;
   readonly notAfter: Date;
   readonly signatureAlgorithm: string;
+  /** The encoded AlgorithmIdentifier: RSA-PSS keeps its hash in the parameters. */
+  readonly encodedAlgorithm: Uint8Array;
   readonly signature: Uint8Array;
+  /** 1, 2 or 3. */
+  readonly version: number;
   readonly extensions: readonly CertificateExtension[];
   /** Subject as text, `CN=…,O=…`; untrusted. */
   readonly subjectText: string;
@@ -101,7 +105,9 @@ export function parseCertificate(bytes: Uint8Array): Certificate {
     notBefore,
     notAfter,
     signatureAlgorithm: readAlgorithm(outerAlgorithm),
+    encodedAlgorithm: outerAlgorithm.encoded,
     signature: signature.bytes,
+    version: version + 1,
     extensions,
     subjectText: formatName(subject),
   };

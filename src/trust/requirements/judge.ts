@@ -22,7 +22,8 @@ export async function judgeRequirement(
     case 'sigstoreSigned':
       return judgeSigstoreSigned(requirement, question);
     case 'signedBaseLayer':
-      return unsupported(type, 'signedBaseLayer not implemented yet!');
+      // Nobody has ever implemented it, and upstream's words say so.
+      return unsupported(type, 'signedBaseLayer not implemented yet!', 'trust/rejected');
     case 'signedBy':
       return judgeSignedBy(requirement, question);
     default:

@@ -1,9 +1,9 @@
 /** `sigstoreSigned`: one of the sigstore signatures must verify, speak of this manifest and name this image. */
 import type { RawSignature, SigstoreSignature } from '../../formats/cosign/signature.ts';
 import { MEDIA_TYPES } from '../../formats/oci/media-types.ts';
-import type { SigstoreSigned } from '../../formats/policy-json/policy.ts';
-import { loadKeys } from '../signatures/sigstore-keys.ts';
+import type { Certificates, SigstoreSigned } from '../../formats/policy-json/policy.ts';
 import { judgeSigstoreSignature } from '../signatures/sigstore.ts';
+import { openTrustRoot } from '../signatures/trust-root.ts';
 import type { RequirementVerdict } from '../verdict.ts';
 import { describeKeys, judgeCandidates, unsupported } from './candidates.ts';
 import type { RequirementQuestion } from './question.ts';
@@ -12,23 +12,25 @@ export async function judgeSigstoreSigned(
   requirement: SigstoreSigned,
   question: RequirementQuestion,
 ): Promise<RequirementVerdict> {
-  const { type, trust, rekor } = requirement;
-  if (trust.kind !== 'keys')
-    return unsupported(type, `sigstoreSigned with ${trust.kind} is not supported yet`);
-  // Also where the member is empty: whoever wrote it meant something, and upstream then asks for nothing.
-  if (rekor !== undefined)
-    return unsupported(type, `sigstoreSigned with ${rekor.source.member} is not supported yet`);
+  const { type, rekor } = requirement;
+  // Whoever wrote the member meant something, and upstream then asks for nothing.
+  if (rekor?.isEmpty === true) {
+    const message = `${rekor.source.member} is empty, so no log would be asked: name its key, or leave the member out`;
+    return unsupported(type, message, 'policy/empty-rekor-key');
+  }
   return judgeCandidates(
     {
       type,
-      wants: describeKeys(trust.keys),
+      wants: describeTrust(requirement),
       isCandidate,
       noSignature,
       openKeys: async () => {
-        const keys = await loadKeys(trust.keys, question.keys);
+        const trust = await openTrustRoot(requirement, question.keys);
+        const now = question.clock.now();
         return (candidate) =>
           judgeSigstoreSignature(candidate, {
-            keys,
+            trust,
+            now,
             identityRule: requirement.signedIdentity,
             image: question.image.transport === 'docker' ? question.image.reference : undefined,
             manifestDigest: question.manifestDigest,
@@ -51,4 +53,26 @@ function noSignature(all: readonly RawSignature[]): string {
       ? ''
       : ` (${simple} non-sigstore signatures, ${others} sigstore non-signature attachments)`;
   return `A signature was required, but no signature exists${suffix}`;
+}
+
+function describeTrust({ trust, rekor }: SigstoreSigned): string {
+  const log = rekor === undefined ? '' : `, logged by Rekor (${describeKeys(rekor.source)})`;
+  switch (trust.kind) {
+    case 'keys':
+      return describeKeys(trust.keys) + log;
+    case 'fulcio': {
+      const { ca, oidcIssuer, subjectEmail } = trust.fulcio;
+      return `Fulcio certificate (${describeCa(ca)}) of ${subjectEmail} by ${oidcIssuer}${log}`;
+    }
+    case 'pki':
+    default: {
+      const { roots, subjectEmail, subjectHostname } = trust.pki;
+      const subject = [subjectEmail, subjectHostname].filter((each) => each !== undefined).join(' and ');
+      return `certificate (${describeCa(roots)}) of ${subject}`;
+    }
+  }
+}
+
+function describeCa({ path }: Certificates): string {
+  return path ?? 'roots in the policy';
 }

@@ -17,7 +17,7 @@ export interface ClaimsQuestion {
 /** `readPayload` parses bytes whose signature has been checked already, by the key that `signer` names. */
 export function judgeClaims(
   readPayload: () => SigningPayload,
-  signer: Pick<SignatureVerdict, 'keyFingerprint' | 'keySource'>,
+  signer: Pick<SignatureVerdict, 'keyFingerprint' | 'keySource' | 'loggedAt'>,
   { identityRule, image, manifestDigest }: ClaimsQuestion,
 ): SignatureVerdict {
   let payload: SigningPayload;
