@@ -4,9 +4,13 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { MAX_REGISTRIES_FILE_SIZE, parseRegistriesFile } from '../../formats/registries-d/reader.ts';
+import {
+  MAX_REGISTRIES_FILE_SIZE,
+  type RegistriesConfig,
+  type RegistriesFile,
+} from '../../formats/registries-d/config.ts';
 import { mergeRegistriesFiles } from '../../formats/registries-d/lookup.ts';
-import type { RegistriesConfig } from '../../formats/registries-d/config.ts';
+import { readPlainRegistriesFile } from '../../formats/registries-d/plain.ts';
 import { userConfigFolder } from './policy-file.ts';
 import { errnoOf, fileError, readSmallFile } from './read-file.ts';
 
@@ -20,7 +24,7 @@ export interface RegistriesSearch {
 }
 
 /**
- * Throws `registries-d/unreadable`, `registries-d/conflict` and what {@link parseRegistriesFile} throws: a file that
+ * Throws `registries-d/unreadable`, `registries-d/conflict` and what `parseRegistriesFile` throws: a file that
  * cannot be read may be the one that says where the signatures are.
  */
 export async function loadRegistriesConfig(search: RegistriesSearch = {}): Promise<RegistriesConfig> {
@@ -31,9 +35,14 @@ export async function loadRegistriesConfig(search: RegistriesSearch = {}): Promi
       maxSize: MAX_REGISTRIES_FILE_SIZE,
       code: 'registries-d/unreadable',
     });
-    files.push(parseRegistriesFile(bytes, path));
+    files.push(readPlainRegistriesFile(bytes, path) ?? (await parse(bytes, path)));
   }
   return mergeRegistriesFiles(files);
+}
+
+async function parse(bytes: Uint8Array, path: string): Promise<RegistriesFile> {
+  const { parseRegistriesFile } = await import('../../formats/registries-d/reader.ts');
+  return parseRegistriesFile(bytes, path);
 }
 
 /** In the order of their names. Of two files with one name in different directories the first directory's counts. */
