@@ -5,7 +5,9 @@
 import { BootsealError } from '../errors.ts';
 import { checkAboot, isAbootFile } from './aboot.ts';
 import { checkBootEntries, isLoaderEntry } from './boot-entries.ts';
-import { isSelinuxConfig, refusePolicy } from './selinux-config.ts';
+import { isSelinuxFile } from './selinux/config.ts';
+import { applyPolicy } from './selinux/label.ts';
+import { SELINUX_XATTR } from './selinux/relabel.ts';
 import { cloneTree, EMPTY_STAT, walkTree, type Directory, type Stat, type Tree } from './tree.ts';
 
 /** `allowlist` keeps security.capability alone, as bootc does; `keep-user` user.* as well; `all` every one. */
@@ -16,7 +18,7 @@ export type BootNanoseconds = 'keep' | 'usr';
 
 /** True for files whose content a transform looks at; whoever reads the layers keeps it. */
 export function neededByTransform(path: string, size: number): boolean {
-  return isLoaderEntry(path, size) || isSelinuxConfig(path, size) || isAbootFile(path, size);
+  return isLoaderEntry(path, size) || isSelinuxFile(path, size) || isAbootFile(path, size);
 }
 
 /** The tree of an OCI image. Throws `composefs/bad-layout`. The tree given is left as it is. */
@@ -67,16 +69,15 @@ export interface BootOptions {
 
 /**
  * The tree of a bootable image, from what {@link transformForOci} gave. Throws `composefs/bad-layout`,
- * `composefs/bad-boot-entry`, `composefs/selinux-unsupported`. The tree given is left as it is.
+ * `composefs/bad-boot-entry`, and what {@link applyPolicy} throws. The tree given is left as it is.
  */
 export function transformForBoot(tree: Tree, options: BootOptions): Tree {
   // 1. Boot entries must make sense, although none of them stays.
   checkBootEntries(tree);
   if (options.aboot === true) checkAboot(tree);
-  refusePolicy(tree);
 
-  // 2. Without a policy, labels go. (They have gone already where the allowlist was applied.)
-  const result = cloneTree(tree, (stat) => filterXattrs(stat, (name) => name !== 'security.selinux'));
+  // 2. Old labels go. (They have gone already where the allowlist was applied.)
+  const result = cloneTree(tree, (stat) => filterXattrs(stat, (name) => name !== SELINUX_XATTR));
 
   // 3. /boot and /sysroot become empty, with /usr's time.
   const { seconds, nanos } =
@@ -93,6 +94,9 @@ export function transformForBoot(tree: Tree, options: BootOptions): Tree {
       },
     };
   }
+
+  // 4. The image's own policy, where it has one, gives every file a label.
+  applyPolicy(result, { splitHardlinks: options.splitHardlinks ?? true });
   return result;
 }
 

@@ -1,6 +1,6 @@
 /**
  * Digests of OCI images against cfsctl 0.9.0: plain and bootable, both filters of extended attributes, all three
- * versions, both hashes. Where it refuses, so do we; where it has a policy to apply, we refuse for now.
+ * versions, both hashes, with and without an SELinux policy. Where it refuses, so do we.
  */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
@@ -79,7 +79,6 @@ for (const { name, shows, expect, dumps = {} } of cases) {
       if (isBootsealError(tree) || DUMP_WITH_STRAY_BITS.includes(name)) continue;
       const [kind, mode] = key.split('/') as [string, keyof typeof FILTERS];
       const result = attempt(() => transformed(tree, kind, mode));
-      if (isUnsupported(result)) continue;
       if (isBootsealError(result)) throw result;
       assert.equal(Buffer.from(concatBytes(dumpBytes(result, 'sha256'))).toString('latin1'), readDump(file));
     }
@@ -101,35 +100,15 @@ function compare(
       ? result
       : attempt(() => imageDigest(result, { version: version.toLowerCase() as ImageVersion, algorithm }));
     if (typeof want === 'object') assert.ok(isBootsealError(got), `${what} accepted; cfsctl: ${want.error}`);
-    else if (isUnsupported(got)) assert.equal(kind, 'bootable');
     else if (isBootsealError(got)) throw got;
     else assert.equal(got, want, what);
   }
-}
-
-function isUnsupported(value: unknown): boolean {
-  return isBootsealError(value) && value.code === 'composefs/selinux-unsupported';
 }
 
 function readDump(file: string): string {
   const bytes = readFileSync(vectorPath('oci-digest', file));
   return (file.endsWith('.gz') ? gunzipSync(bytes) : bytes).toString('latin1');
 }
-
-test('policies are refused as unsupported only where the image has one', async () => {
-  const refused: string[] = [];
-  for (const { name } of cases) {
-    const tree = await attemptAsync(() => readVectorTree('oci-digest', name));
-    if (isBootsealError(tree)) continue;
-    if (isUnsupported(attempt(() => transformed(tree, 'bootable', 'allowlist-only')))) refused.push(name);
-  }
-  const random = ['random.4', 'random.7', 'random.19'];
-  assert.deepEqual(
-    refused.filter((name) => !name.startsWith('se-')),
-    random,
-  );
-  assert.ok(refused.length > 15);
-});
 
 interface After396 {
   readonly images: Readonly<Record<string, Readonly<Record<string, string>>>>;
@@ -148,7 +127,6 @@ test('with bootNsec "usr" the digests are those of cfsctl 0.9.4', async () => {
         const result = attempt(() =>
           transformForBoot(transformForOci(tree, { xattrs }), { bootNsec: 'usr' }),
         );
-        if (isUnsupported(result)) continue;
         if (isBootsealError(result)) throw result;
         const format = { version: version.toLowerCase() as ImageVersion, algorithm };
         assert.equal(imageDigest(result, format), want, `${name} ${path}`);

@@ -114,10 +114,10 @@ describe('build-uki', () => {
       'seal/already-sealed',
     ],
     [
-      'an SELinux policy',
+      'an SELinux policy that is not there',
       { 'etc/selinux/config': 'SELINUXTYPE=targeted\n' },
       {},
-      'composefs/selinux-unsupported',
+      'composefs/bad-selinux-policy',
     ],
   ];
   for (const [name, changes, options, code] of refused) {
