@@ -43,25 +43,30 @@ export function policyCases(): PolicyCase[] {
 export interface ReplayFolder {
   /** Absolute, without symbolic links: what `@ROOT@` means. */
   readonly root: string;
-  /** Empties and fills `run/`. */
-  prepare(item: PolicyCase): void;
+  /** Empties and fills `run/`. `hosts`: recorded addresses, and those that stand in for them. */
+  prepare(item: PolicyCase, hosts?: Readonly<Record<string, string>>): void;
   remove(): void;
 }
 
 export function makeReplayFolder(): ReplayFolder {
   const root = realpathSync(mkdtempSync(join(tmpdir(), 'bootseal-policy-')));
-  cpSync(vectorPath('policy', 'keys'), join(root, 'keys'), { recursive: true });
+  for (const folder of ['keys', 'lookaside']) {
+    cpSync(vectorPath('policy', folder), join(root, folder), { recursive: true });
+  }
   const run = join(root, 'run');
   return {
     root,
-    prepare({ files = {}, files_base64: encoded = {}, copies = {}, links = {} }) {
+    prepare({ files = {}, files_base64: encoded = {}, copies = {}, links = {} }, hosts = {}) {
       rmSync(run, { recursive: true, force: true });
       mkdirSync(run);
       const write = (name: string, bytes: string | Buffer): void => {
         mkdirSync(dirname(join(run, name)), { recursive: true });
         writeFileSync(join(run, name), bytes);
       };
-      for (const [name, text] of Object.entries(files)) write(name, text.replaceAll('@ROOT@', root));
+      for (const [name, text] of Object.entries(files)) {
+        const moved = Object.entries(hosts).reduce((all, [from, to]) => all.replaceAll(from, to), text);
+        write(name, moved.replaceAll('@ROOT@', root));
+      }
       for (const [name, text] of Object.entries(encoded)) write(name, Buffer.from(text, 'base64'));
       for (const [to, from] of Object.entries(copies)) {
         mkdirSync(dirname(join(root, to)), { recursive: true });

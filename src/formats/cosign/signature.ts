@@ -70,7 +70,7 @@ function parseSigstoreJson(bytes: Uint8Array): SigstoreSignature {
     }
   } catch (error) {
     if (!isBootsealError(error)) throw error;
-    throw bad(`sigstore-json signature: ${error.message}`);
+    throw bad(error.message);
   }
   return { kind: 'sigstore', mimeType, payload, annotations };
 }

@@ -108,8 +108,11 @@ function resolve(reader: YamlReader, node: YamlNode): YamlNode {
   if (!isAlias(node)) return node;
   countVisit(reader);
   const target = node.resolve(reader.document);
-  if (target === undefined)
-    throw fail(reader, node, 'registries-d/syntax', `unknown anchor '${node.source}' referenced`);
+  if (target === undefined) {
+    // Found before values are looked at, and so without the words about them.
+    const text = `parsing ${reader.file}: yaml: unknown anchor '${node.source}' referenced`;
+    throw new BootsealError('registries-d/syntax', text, placeOf(reader, node));
+  }
   return target;
 }
 
@@ -154,9 +157,16 @@ function fail(
   code: `registries-d/${string}`,
   message: string,
 ): BootsealError {
+  const { line, ...place } = placeOf(reader, node);
+  const text = `parsing ${reader.file}: yaml: unmarshal errors:\n  line ${line}: ${message}`;
+  return new BootsealError(code, text, place);
+}
+
+function placeOf(
+  reader: YamlReader,
+  node: YamlNode,
+): { readonly line: number; readonly offset: number; readonly where: string } {
   const offset = node?.range?.[0] ?? 0;
   const { line, col } = reader.lineAt(offset);
-  const where = `${reader.file}:${line}:${col}`;
-  const text = `parsing ${reader.file}: yaml: unmarshal errors:\n  line ${line}: ${message}`;
-  return new BootsealError(code, text, { offset, where });
+  return { line, offset, where: `${reader.file}:${line}:${col}` };
 }
