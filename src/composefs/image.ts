@@ -1,11 +1,13 @@
 /** The composefs image of a tree, and its digest. */
 import { encodeHex } from '../bytes/hex.ts';
 import type { ErofsVersion } from '../formats/erofs/format.ts';
-import { writeErofs } from '../formats/erofs/writer.ts';
+import { writeInodes } from '../formats/erofs/writer.ts';
 import { verityDigest } from '../formats/fsverity/digest.ts';
 import type { VerityAlgorithm } from '../formats/fsverity/format.ts';
-import { inodesV1 } from './inodes-v1.ts';
-import { inodesV2 } from './inodes-v2.ts';
+import type { ImageRules } from './image-rules.ts';
+import { listInodes } from './list-inodes.ts';
+import { packTree } from './pack-tree.ts';
+import type { PackedTree } from './packed-tree.ts';
 import type { Tree } from './tree.ts';
 
 export type ImageVersion = 'v0' | 'v1' | 'v2';
@@ -23,8 +25,16 @@ const EROFS_VERSION: Readonly<Record<ImageVersion, ErofsVersion>> = { v0: 0, v1:
  * without any transform. Throws `composefs/hardlinked-whiteout`, `erofs/…`.
  */
 export function writeImage(tree: Tree, { version, algorithm }: ImageFormat): Uint8Array {
+  return writePackedImage(packTree(tree, algorithm), version, 'rust');
+}
+
+/**
+ * The same of a packed tree, which it uses up. By strict rules, what C `mkcomposefs` and composefs-rs would make
+ * different images of is refused. Throws `composefs/rules-differ` besides.
+ */
+export function writePackedImage(tree: PackedTree, version: ImageVersion, rules: ImageRules): Uint8Array {
   const number = EROFS_VERSION[version];
-  return writeErofs(number === 2 ? inodesV2(tree, algorithm) : inodesV1(tree, number, algorithm), number);
+  return writeInodes(listInodes(tree, number, rules), number, rules);
 }
 
 /** fs-verity digest of the image in lower-case hexadecimal: what `composefs=` on a kernel command line holds. */

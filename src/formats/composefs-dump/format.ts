@@ -21,22 +21,6 @@ export const FILE_TYPE = {
 
 export type DumpKind = keyof typeof FILE_TYPE;
 
-/** The bounds of the stricter of the two programs, and why: what passes here can be mounted. */
-export const DUMP_LIMITS = {
-  /** PATH_MAX. */
-  path: 4096,
-  /** NAME_MAX. */
-  name: 255,
-  /** composefs-rs refuses a longer target. */
-  symlink: 1024,
-  /** composefs-rs refuses a longer inline content. */
-  inline: 512,
-  /** XATTR_NAME_MAX. */
-  xattrName: 255,
-  /** u16 in the EROFS entry. */
-  xattrValue: 65_535,
-} as const;
-
 export interface DumpNode {
   readonly type: 'node';
   /** Absolute, as a binary string: one character a byte. */

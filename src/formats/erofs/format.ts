@@ -14,6 +14,9 @@ export const INODE_SLOT = 32;
  */
 export type ErofsVersion = 0 | 1 | 2;
 
+/** C `mkcomposefs` and composefs-rs write some trees differently; `strict` refuses those. */
+export type ErofsDialect = 'strict' | 'c' | 'rust';
+
 export const HEADER = { size: 32, magic: 0xd078629a, version: 1, flagHasAcl: 1 } as const;
 
 export const SUPERBLOCK = { offset: 1024, size: 128, magic: 0xe0f5e1e2, blockBits: 12 } as const;

@@ -1,140 +1,197 @@
 /** Where everything of an image goes: sizes, kinds of inodes, offsets, blocks. Nothing is written here. */
 import { BootsealError } from '../../errors.ts';
-import { planDirectory, type DirectoryPlan } from './directory.ts';
+import { endOfBlock, sizeOfDirents } from './directory.ts';
 import {
   COMPACT_INODE,
   EROFS_BLOCK,
   EXTENDED_INODE,
+  FILE_TYPES,
   FIRST_INODE,
   INODE_SLOT,
   LAYOUT,
   MAX_CHUNK_BITS,
-  type ErofsInode,
+  type ErofsDialect,
   type ErofsVersion,
 } from './format.ts';
-import { planXattrs, type XattrArea, type XattrPlan } from './xattrs.ts';
+import { TYPE_BITS, type InodeList } from './node-table.ts';
+import { planXattrs, type XattrPlan } from './xattrs.ts';
 
-export interface InodePlan {
-  readonly inode: ErofsInode;
-  readonly xattrs: XattrArea;
-  readonly directory?: DirectoryPlan;
-  readonly compact: boolean;
-  /** As the inode states it. */
-  readonly size: number;
-  /** One of LAYOUT. */
-  layout: number;
-  /** Bytes behind inode and attributes. */
-  tail: number;
-  /** Whole blocks elsewhere, and the number of the first. */
-  blocks: number;
-  firstBlock: number;
-  /** Bytes from the start of the image. */
-  offset: number;
+/** Two halves of 64 bits, and nanoseconds. */
+export interface BuildTime {
+  readonly low: number;
+  readonly high: number;
+  readonly nanos: number;
 }
 
+/** Columns by inode. */
 export interface ImagePlan {
   readonly version: ErofsVersion;
-  readonly inodes: readonly InodePlan[];
+  readonly list: InodeList;
   readonly xattrs: XattrPlan;
+  readonly buildTime: BuildTime;
+  readonly compact: Uint8Array;
+  /** Bytes, as the inode states them. */
+  readonly size: Float64Array;
+  /** One of LAYOUT. */
+  readonly layout: Uint8Array;
+  /** Bytes behind inode and attributes. */
+  readonly tail: Uint32Array;
+  /** Whole blocks elsewhere, and the number of the first. */
+  readonly dataBlocks: Uint32Array;
+  readonly firstBlock: Uint32Array;
+  /** Offset from the start of the image, in slots. */
+  readonly nid: Uint32Array;
   readonly inodesEnd: number;
-  readonly blocks: number;
-  readonly buildTime: { readonly seconds: bigint; readonly nanos: number };
+  /** Of the whole image. */
+  blocks: number;
 }
 
-export function planImage(inodes: readonly ErofsInode[], version: ErofsVersion): ImagePlan {
-  const xattrs = planXattrs(inodes, version);
-  const buildTime = version === 2 ? { seconds: 0n, nanos: 0 } : earliest(inodes);
-  const plans = inodes.map((inode, index) =>
-    planInode(inode, index, xattrs.areas[index], buildTime, version),
-  );
+/** Throws `erofs/too-large`, `erofs/too-many-xattrs`. */
+export function planImage(list: InodeList, version: ErofsVersion, dialect: ErofsDialect): ImagePlan {
+  const { count, nodes, order } = list;
+  const plan = {
+    version,
+    list,
+    xattrs: planXattrs(list, version, dialect),
+    buildTime: version === 2 ? { low: 0, high: 0, nanos: 0 } : earliest(list, dialect),
+    compact: new Uint8Array(count),
+    size: new Float64Array(count),
+    layout: new Uint8Array(count),
+    tail: new Uint32Array(count),
+    dataBlocks: new Uint32Array(count),
+    firstBlock: new Uint32Array(count),
+    nid: new Uint32Array(count),
+    inodesEnd: 0,
+    blocks: 0,
+  };
+  for (let inode = 0; inode < count; inode++) {
+    planData(plan, inode);
+    plan.compact[inode] = isCompact(plan, inode) ? 1 : 0;
+  }
 
   // 1. Inodes, one behind the other, each on a slot.
   let position = FIRST_INODE;
-  for (const plan of plans) {
+  for (let inode = 0; inode < count; inode++) {
     position = alignUp(position, INODE_SLOT);
-    const header = headerSize(plan);
-    position = version === 2 ? placeV2(plan, position, header) : placeV1(plan, position, header);
-    plan.offset = position;
-    position += header + plan.tail;
+    const header = headerSize(plan, inode);
+    if (version === 2) position = placeV2(plan, inode, position, header);
+    else {
+      const isLink = (nodes.mode[order[inode]] & TYPE_BITS) === FILE_TYPES.symlink.mode;
+      position = isLink ? placeLink(plan, inode, position, header) : placeTail(plan, inode, position, header);
+    }
+    plan.nid[inode] = position / INODE_SLOT;
+    position += header + plan.tail[inode];
   }
-  const inodesEnd = alignUp(position, INODE_SLOT);
+  plan.inodesEnd = alignUp(position, INODE_SLOT);
 
   // 2. Data blocks behind the shared attributes, in the order of the inodes.
-  let block = alignUp(inodesEnd + xattrs.tableSize, EROFS_BLOCK) / EROFS_BLOCK;
-  for (const plan of plans) {
-    plan.firstBlock = block;
-    block += plan.blocks;
+  let block = alignUp(plan.inodesEnd + plan.xattrs.tableSize, EROFS_BLOCK) / EROFS_BLOCK;
+  for (let inode = 0; inode < count; inode++) {
+    plan.firstBlock[inode] = block;
+    block += plan.dataBlocks[inode];
   }
-  if (block > 0xffffffff) throw new BootsealError('erofs/too-large', 'the image needs more than 2^32 blocks');
-  return { version, inodes: plans, xattrs, inodesEnd, blocks: block, buildTime };
+  // Block numbers have 32 bits; what no buffer can hold ends long before.
+  if (block * EROFS_BLOCK > MAX_IMAGE) {
+    throw new BootsealError('erofs/too-large', `the image needs ${block} blocks`);
+  }
+  plan.blocks = block;
+  return plan;
 }
 
-/** Times before 1970 count as the latest: the field is read without a sign. */
-function earliest(inodes: readonly ErofsInode[]): ImagePlan['buildTime'] {
-  let { seconds, nanos } = inodes[0];
-  for (const inode of inodes) {
-    if (inode.seconds < seconds || (inode.seconds === seconds && inode.nanos < nanos))
-      ({ seconds, nanos } = inode);
+/** 4 GiB, what one buffer of Node.js 20 holds: metadata of ten million files. */
+const MAX_IMAGE = 2 ** 32;
+
+/** Without sign, times before 1970 count as the latest. C reads the field with its sign. */
+function earliest({ count, order, nodes }: InodeList, dialect: ErofsDialect): BuildTime {
+  const { secondsLow, secondsHigh, nanos } = nodes;
+  // The halves with the sign are in the order of those without once the top bit is turned.
+  const turn = dialect === 'c' ? 0x80000000 : 0;
+  let least = order[0];
+  for (let inode = 1; inode < count; inode++) {
+    const node = order[inode];
+    const difference =
+      ((secondsHigh[node] ^ turn) >>> 0) - ((secondsHigh[least] ^ turn) >>> 0) ||
+      secondsLow[node] - secondsLow[least] ||
+      nanos[node] - nanos[least];
+    if (difference < 0) least = node;
   }
-  return { seconds, nanos };
+  return { low: secondsLow[least], high: secondsHigh[least], nanos: nanos[least] };
 }
 
-function planInode(
-  inode: ErofsInode,
-  index: number,
-  xattrs: XattrArea,
-  buildTime: ImagePlan['buildTime'],
-  version: ErofsVersion,
-): InodePlan {
-  const { body } = inode;
-  const directory = body.kind === 'directory' ? planDirectory(body.entries, index, body.parent) : undefined;
-  const data = planData(inode, directory, version);
-  const compact =
+function isCompact({ version, list, buildTime, size }: ImagePlan, inode: number): boolean {
+  const { nodes } = list;
+  const node = list.order[inode];
+  return (
     version !== 2 &&
-    inode.seconds === buildTime.seconds &&
-    inode.nanos === buildTime.nanos &&
-    Math.max(inode.nlink, inode.uid, inode.gid) <= 0xffff &&
-    data.size <= 0xffffffff;
-  return { inode, xattrs, ...(directory && { directory }), compact, ...data, firstBlock: 0, offset: 0 };
+    nodes.secondsLow[node] === buildTime.low &&
+    nodes.secondsHigh[node] === buildTime.high &&
+    nodes.nanos[node] === buildTime.nanos &&
+    nodes.nlink[node] <= 0xffff &&
+    nodes.uid[node] <= 0xffff &&
+    nodes.gid[node] <= 0xffff &&
+    size[inode] <= 0xffffffff
+  );
 }
 
-type DataPlan = Pick<InodePlan, 'size' | 'layout' | 'tail' | 'blocks'>;
-
-function planData(
-  { body }: ErofsInode,
-  directory: DirectoryPlan | undefined,
-  version: ErofsVersion,
-): DataPlan {
-  switch (body.kind) {
-    case 'directory': {
-      const blocks = directory!.blocks.length;
-      const tail = directory!.tailSize;
-      return {
-        size: EROFS_BLOCK * blocks + tail,
-        blocks,
-        tail,
-        layout: tail > 0 ? LAYOUT.inline : LAYOUT.plain,
-      };
-    }
-    case 'data': {
-      const size = body.bytes.length;
-      // Version 2 knows no blocks for inline content.
-      if (version === 2)
-        return { size, blocks: 0, tail: size, layout: size > 0 ? LAYOUT.inline : LAYOUT.plain };
-      const blocks = Math.floor(size / EROFS_BLOCK);
-      const tail = size % EROFS_BLOCK;
-      if (tail > EROFS_BLOCK / 2) return { size, blocks: blocks + 1, tail: 0, layout: LAYOUT.plain };
-      return { size, blocks, tail, layout: tail > 0 ? LAYOUT.inline : LAYOUT.plain };
-    }
-    case 'symlink':
-      return { size: body.target.length, blocks: 0, tail: body.target.length, layout: LAYOUT.inline };
-    case 'external':
-      return { size: body.size, blocks: 0, tail: 4 * chunkCount(body.size, version), layout: LAYOUT.chunked };
-    case 'device':
-    case 'none':
+/** Fills in size, layout, tail and blocks. */
+function planData(plan: ImagePlan, inode: number): void {
+  const { nodes, order } = plan.list;
+  const node = order[inode];
+  switch (nodes.mode[node] & TYPE_BITS) {
+    case FILE_TYPES.directory.mode:
+      planDirectory(plan, inode);
+      return;
+    case FILE_TYPES.symlink.mode:
+      plan.size[inode] = plan.tail[inode] = nodes.contentLength[node];
+      plan.layout[inode] = LAYOUT.inline;
+      return;
+    case FILE_TYPES.regular.mode:
+      if (nodes.contentLength[node] >= 0) {
+        planContent(plan, inode, nodes.contentLength[node]);
+        return;
+      }
+      plan.size[inode] = nodes.size[node];
+      plan.layout[inode] = LAYOUT.chunked;
+      plan.tail[inode] = 4 * chunkCount(nodes.size[node], plan.version);
+      return;
     default:
-      return { size: 0, blocks: 0, tail: 0, layout: LAYOUT.plain };
+      plan.layout[inode] = LAYOUT.plain;
   }
+}
+
+function planDirectory(plan: ImagePlan, inode: number): void {
+  const { direntStart } = plan.list;
+  const end = direntStart[inode + 1];
+  let from = direntStart[inode];
+  let blocks = 0;
+  for (;;) {
+    const next = endOfBlock(plan.list, from, end);
+    if (next === end) break;
+    from = next;
+    blocks += 1;
+  }
+  const rest = sizeOfDirents(plan.list, from, end);
+  const tail = rest > EROFS_BLOCK / 2 ? 0 : rest;
+  plan.size[inode] = EROFS_BLOCK * (tail === 0 ? blocks + 1 : blocks) + tail;
+  plan.dataBlocks[inode] = tail === 0 ? blocks + 1 : blocks;
+  plan.tail[inode] = tail;
+  plan.layout[inode] = tail > 0 ? LAYOUT.inline : LAYOUT.plain;
+}
+
+function planContent(plan: ImagePlan, inode: number, size: number): void {
+  plan.size[inode] = size;
+  let tail = size;
+  // Version 2 knows no blocks for inline content.
+  if (plan.version !== 2) {
+    tail = size % EROFS_BLOCK;
+    plan.dataBlocks[inode] = Math.floor(size / EROFS_BLOCK);
+    if (tail > EROFS_BLOCK / 2) {
+      plan.dataBlocks[inode] += 1;
+      tail = 0;
+    }
+  }
+  plan.tail[inode] = tail;
+  plan.layout[inode] = tail > 0 ? LAYOUT.inline : LAYOUT.plain;
 }
 
 /** The chunk size is the power of two, 4 KiB to 8 TiB, that holds the file, so that one chunk is enough. */
@@ -147,51 +204,58 @@ export function chunkBits(size: number, version: ErofsVersion): number {
 }
 
 function chunkCount(size: number, version: ErofsVersion): number {
-  return version === 2 ? 1 : Math.ceil(size / 2 ** (chunkBits(size, version) + 12));
-}
-
-/** Inode and attributes. */
-export function headerSize(plan: InodePlan): number {
-  return (plan.compact ? COMPACT_INODE : EXTENDED_INODE) + plan.xattrs.size;
-}
-
-/** As C does it. Returns the position moved to where the inode fits. */
-function placeV1(plan: InodePlan, position: number, header: number): number {
-  if (plan.tail === 0) return position;
-  if (plan.inode.body.kind === 'symlink') {
-    // A link's inode and target stay in one block; a target that cannot gets a block of its own.
-    const total = header + plan.tail;
-    const crosses = blockOf(position) !== blockOf(position + total - 1);
-    if (total >= EROFS_BLOCK) moveToBlock(plan);
-    return crosses ? alignUp(position, EROFS_BLOCK) : position;
+  if (version === 2) return 1;
+  const count = Math.ceil(size / 2 ** (chunkBits(size, version) + 12));
+  // What they take must fit a block: both programs refuse more.
+  if (count > EROFS_BLOCK / 4) {
+    throw new BootsealError('erofs/too-large', `a file of ${size} bytes has too many chunks`);
   }
-  // Any other tail must not cross a block boundary.
+  return count;
+}
+
+/** Bytes of inode and attributes. */
+export function headerSize(plan: ImagePlan, inode: number): number {
+  return (plan.compact[inode] === 1 ? COMPACT_INODE : EXTENDED_INODE) + plan.xattrs.sizes[inode];
+}
+
+/** A link's inode and target stay in one block; a target that cannot gets a block of its own. */
+function placeLink(plan: ImagePlan, inode: number, position: number, header: number): number {
+  const tail = plan.tail[inode];
+  if (tail === 0) return position;
+  const crosses = blockOf(position) !== blockOf(position + header + tail - 1);
+  if (header + tail >= EROFS_BLOCK) moveToBlock(plan, inode);
+  return crosses ? alignUp(position, EROFS_BLOCK) : position;
+}
+
+/** No other tail may cross the end of a block. Returns the position moved to where the inode fits. */
+function placeTail(plan: ImagePlan, inode: number, position: number, header: number): number {
+  const tail = plan.tail[inode];
+  if (tail === 0) return position;
   const room = EROFS_BLOCK - ((position + header) % EROFS_BLOCK);
-  if (room >= plan.tail) return position;
+  if (room >= tail) return position;
   const skipped = alignUp(room, INODE_SLOT);
-  if (plan.tail <= EROFS_BLOCK - ((position + header + skipped) % EROFS_BLOCK)) return position + skipped;
-  if (plan.layout === LAYOUT.chunked) {
-    throw new BootsealError('erofs/too-large', `a file of ${plan.size} bytes has too many chunks`);
-  }
-  moveToBlock(plan);
+  if (tail <= EROFS_BLOCK - ((position + header + skipped) % EROFS_BLOCK)) return position + skipped;
+  moveToBlock(plan, inode);
   return alignUp(position, EROFS_BLOCK);
 }
 
-function moveToBlock(plan: InodePlan): void {
-  plan.layout = LAYOUT.plain;
-  plan.tail = 0;
-  plan.blocks += 1;
+/** A list of chunks keeps its layout, wherever it is. */
+function moveToBlock(plan: ImagePlan, inode: number): void {
+  if (plan.layout[inode] !== LAYOUT.chunked) plan.layout[inode] = LAYOUT.plain;
+  plan.tail[inode] = 0;
+  plan.dataBlocks[inode] += 1;
 }
 
 /** The rule of composefs-rs: the end of the header and the end of the tail in one block, or move on. */
-function placeV2(plan: InodePlan, position: number, header: number): number {
-  if (plan.layout !== LAYOUT.inline) return position;
-  if (plan.tail >= EROFS_BLOCK) {
-    throw new BootsealError('erofs/too-large', `version 2 cannot hold ${plan.tail} bytes behind an inode`);
+function placeV2(plan: ImagePlan, inode: number, position: number, header: number): number {
+  const tail = plan.tail[inode];
+  if (plan.layout[inode] !== LAYOUT.inline) return position;
+  if (tail >= EROFS_BLOCK) {
+    throw new BootsealError('erofs/too-large', `version 2 cannot hold ${tail} bytes behind an inode`);
   }
   const start = position + header;
   const last = start - 1;
-  if (blockOf(last) === blockOf(start + plan.tail)) return position;
+  if (blockOf(last) === blockOf(start + tail)) return position;
   return alignUp(position + EROFS_BLOCK - (last % EROFS_BLOCK), INODE_SLOT);
 }
 

@@ -2,7 +2,7 @@
  * Writes an EROFS image: versions 0 and 1 byte for byte as C `mkcomposefs` and composefs-rs, version 2 as
  * composefs-rs. The digest of an image is that of these bytes, so every byte is someone's decision.
  */
-import { writeDirents } from './directory.ts';
+import { endOfBlock, writeDirents } from './directory.ts';
 import {
   EROFS_BLOCK,
   FEATURE_COMPAT,
@@ -13,10 +13,13 @@ import {
   LAYOUT,
   NULL_CHUNK,
   SUPERBLOCK,
+  type ErofsDialect,
   type ErofsInode,
   type ErofsVersion,
 } from './format.ts';
-import { chunkBits, headerSize, planImage, type ImagePlan, type InodePlan } from './layout.ts';
+import { listInodes } from './inode-list.ts';
+import { chunkBits, headerSize, planImage, type ImagePlan } from './layout.ts';
+import { TYPE_BITS, type InodeList } from './node-table.ts';
 import { writeArea, writeTable } from './xattrs.ts';
 
 /**
@@ -24,93 +27,121 @@ import { writeArea, writeTable } from './xattrs.ts';
  * breadth first for 0 and 1, depth first for 2. Throws `erofs/too-large`, `erofs/too-many-xattrs`.
  */
 export function writeErofs(inodes: readonly ErofsInode[], version: ErofsVersion): Uint8Array {
-  const plan = planImage(inodes, version);
-  const image = Buffer.alloc(plan.blocks * EROFS_BLOCK);
-  writeHeader(image, plan);
-  writeSuperblock(image, plan);
-  for (const [index, inode] of plan.inodes.entries()) {
-    writeInode(image, plan, inode, index);
-    writeBody(image, plan, inode);
+  return writeInodes(listInodes(inodes), version);
+}
+
+/** The same of columns. `dialect` is that of the program whose image it shall be, where the two differ. */
+export function writeInodes(
+  list: InodeList,
+  version: ErofsVersion,
+  dialect: ErofsDialect = 'rust',
+): Uint8Array {
+  const plan = planImage(list, version, dialect);
+  const image = new Uint8Array(plan.blocks * EROFS_BLOCK);
+  const view = new DataView(image.buffer);
+  writeHeader(view, plan);
+  writeSuperblock(view, plan);
+  // Versions 0 and 1 count references from the block that the table starts in, version 2 from the start.
+  const base = version === 2 ? plan.inodesEnd : plan.inodesEnd % EROFS_BLOCK;
+  for (let inode = 0; inode < list.count; inode++) {
+    writeInode(view, plan, inode);
+    const size = plan.xattrs.sizes[inode];
+    const end = plan.nid[inode] * INODE_SLOT + headerSize(plan, inode);
+    if (size > 0) writeArea(image, view, end - size, list, plan.xattrs, inode, base);
+    writeBody(image, view, plan, inode, end);
   }
-  writeTable(image, plan.inodesEnd, plan.xattrs.table);
+  writeTable(image, view, plan.inodesEnd, list.nodes, plan.xattrs);
   return image;
 }
 
-function writeHeader(image: Buffer, { version, inodes }: ImagePlan): void {
-  const acl = version !== 2 && inodes.some(({ inode }) => inode.xattrs.some(({ name }) => isAcl(name)));
-  image.writeUInt32LE(HEADER.magic, 0);
-  image.writeUInt32LE(HEADER.version, 4);
-  image.writeUInt32LE(acl ? HEADER.flagHasAcl : 0, 8);
-  image.writeUInt32LE(version, 12);
+function writeHeader(view: DataView, { version, list, xattrs }: ImagePlan): void {
+  const { names, pairs } = list.nodes.xattrs;
+  const acl = version !== 2 && xattrs.uses.some((uses, pair) => uses > 0 && isAcl(names[pairs.tags[pair]]));
+  view.setUint32(0, HEADER.magic, true);
+  view.setUint32(4, HEADER.version, true);
+  view.setUint32(8, acl ? HEADER.flagHasAcl : 0, true);
+  view.setUint32(12, version, true);
 }
 
 function isAcl(name: string): boolean {
   return name === 'system.posix_acl_access' || name === 'system.posix_acl_default';
 }
 
-function writeSuperblock(image: Buffer, { version, inodes, buildTime, blocks, inodesEnd }: ImagePlan): void {
+function writeSuperblock(view: DataView, { version, list, buildTime, blocks, inodesEnd }: ImagePlan): void {
   const at = SUPERBLOCK.offset;
-  image.writeUInt32LE(SUPERBLOCK.magic, at);
-  image.writeUInt32LE(FEATURE_COMPAT, at + 8);
-  image.writeUInt8(SUPERBLOCK.blockBits, at + 12);
-  image.writeUInt16LE(FIRST_INODE / INODE_SLOT, at + 14); // nid of the root
-  image.writeBigUInt64LE(BigInt(inodes.length), at + 16);
-  image.writeBigUInt64LE(buildTime.seconds, at + 24);
-  image.writeUInt32LE(buildTime.nanos, at + 32);
-  image.writeUInt32LE(blocks, at + 36);
-  image.writeUInt32LE(version === 2 ? 0 : Math.floor(inodesEnd / EROFS_BLOCK), at + 44); // xattr_blkaddr
+  view.setUint32(at, SUPERBLOCK.magic, true);
+  view.setUint32(at + 8, FEATURE_COMPAT, true);
+  view.setUint8(at + 12, SUPERBLOCK.blockBits);
+  view.setUint16(at + 14, FIRST_INODE / INODE_SLOT, true); // nid of the root
+  view.setUint32(at + 16, list.count, true); // 64 bits, of which columns of 31 leave the upper half zero
+  view.setUint32(at + 24, buildTime.low, true);
+  view.setUint32(at + 28, buildTime.high, true);
+  view.setUint32(at + 32, buildTime.nanos, true);
+  view.setUint32(at + 36, blocks, true);
+  view.setUint32(at + 44, version === 2 ? 0 : Math.floor(inodesEnd / EROFS_BLOCK), true); // xattr_blkaddr
 }
 
-function writeInode(image: Buffer, plan: ImagePlan, entry: InodePlan, index: number): void {
-  const { inode, xattrs, offset: at, compact } = entry;
-  image.writeUInt16LE((entry.layout << 1) | (compact ? 0 : 1), at);
-  image.writeUInt16LE(xattrs.size === 0 ? 0 : 1 + (xattrs.size - 12) / 4, at + 2);
-  image.writeUInt16LE(FILE_TYPES[inode.type].mode | inode.mode, at + 4);
-  image.writeUInt32LE(unionField(plan, entry), at + 16);
-  image.writeUInt32LE(plan.version === 2 ? at / INODE_SLOT : index, at + 20); // ino
+function writeInode(view: DataView, plan: ImagePlan, inode: number): void {
+  const { nodes, order } = plan.list;
+  const node = order[inode];
+  const at = plan.nid[inode] * INODE_SLOT;
+  const compact = plan.compact[inode] === 1;
+  const areaSize = plan.xattrs.sizes[inode];
+  const size = plan.size[inode];
+  view.setUint16(at, (plan.layout[inode] << 1) | (compact ? 0 : 1), true);
+  view.setUint16(at + 2, areaSize === 0 ? 0 : 1 + (areaSize - 12) / 4, true);
+  view.setUint16(at + 4, nodes.mode[node], true);
+  view.setUint32(at + 8, size % 2 ** 32, true);
+  view.setUint32(at + 16, unionField(plan, inode), true);
+  view.setUint32(at + 20, plan.version === 2 ? plan.nid[inode] : inode, true); // ino
   if (compact) {
-    image.writeUInt16LE(inode.nlink, at + 6);
-    image.writeUInt32LE(entry.size, at + 8);
-    image.writeUInt16LE(inode.uid, at + 24);
-    image.writeUInt16LE(inode.gid, at + 26);
+    view.setUint16(at + 6, nodes.nlink[node], true);
+    view.setUint16(at + 24, nodes.uid[node], true);
+    view.setUint16(at + 26, nodes.gid[node], true);
   } else {
-    image.writeBigUInt64LE(BigInt(entry.size), at + 8);
-    image.writeUInt32LE(inode.uid, at + 24);
-    image.writeUInt32LE(inode.gid, at + 28);
-    image.writeBigUInt64LE(inode.seconds, at + 32);
-    image.writeUInt32LE(plan.version === 2 ? 0 : inode.nanos, at + 40);
-    image.writeUInt32LE(inode.nlink, at + 44);
+    view.setUint32(at + 12, Math.floor(size / 2 ** 32), true);
+    view.setUint32(at + 24, nodes.uid[node], true);
+    view.setUint32(at + 28, nodes.gid[node], true);
+    view.setUint32(at + 32, nodes.secondsLow[node], true);
+    view.setUint32(at + 36, nodes.secondsHigh[node], true);
+    view.setUint32(at + 40, plan.version === 2 ? 0 : nodes.nanos[node], true);
+    view.setUint32(at + 44, nodes.nlink[node], true);
   }
-  // Versions 0 and 1 count from the block that the table starts in, version 2 from the start of the image.
-  const base = plan.version === 2 ? plan.inodesEnd : plan.inodesEnd % EROFS_BLOCK;
-  writeArea(image, at + headerSize(entry) - xattrs.size, xattrs, (offset) => (base + offset) / 4);
 }
 
 /** What the field means depends on the layout: device number, chunk format or first block. */
-function unionField({ version }: ImagePlan, { inode: { body }, blocks, firstBlock }: InodePlan): number {
-  if (body.kind === 'device') return body.rdev;
-  if (body.kind === 'external') return chunkBits(body.size, version);
-  return blocks > 0 ? firstBlock : 0;
+function unionField(plan: ImagePlan, inode: number): number {
+  const { nodes, order } = plan.list;
+  const node = order[inode];
+  const type = nodes.mode[node] & TYPE_BITS;
+  if (type === FILE_TYPES.character.mode || type === FILE_TYPES.block.mode) return nodes.size[node];
+  const first = plan.dataBlocks[inode] > 0 ? plan.firstBlock[inode] : 0;
+  if (plan.layout[inode] !== LAYOUT.chunked) return first;
+  // A list of chunks in a block of its own: as C stores it, over the lower half of the number.
+  return ((first & 0xffff0000) | chunkBits(plan.size[inode], plan.version)) >>> 0;
 }
 
-function writeBody(image: Buffer, { inodes }: ImagePlan, entry: InodePlan): void {
-  const { body } = entry.inode;
-  const tailAt = entry.offset + headerSize(entry);
-  const blocksAt = entry.firstBlock * EROFS_BLOCK;
-  if (body.kind === 'directory') {
-    const { blocks, tail } = entry.directory!;
-    const nid = (inode: number): number => inodes[inode].offset / INODE_SLOT;
-    const type = (inode: number): ErofsInode['type'] => inodes[inode].inode.type;
-    for (const [at, block] of blocks.entries())
-      writeDirents(image, blocksAt + at * EROFS_BLOCK, block, nid, type);
-    // A tail for which there was no room has become one more block.
-    writeDirents(image, entry.tail > 0 ? tailAt : blocksAt + blocks.length * EROFS_BLOCK, tail, nid, type);
-  } else if (body.kind === 'data' || body.kind === 'symlink') {
-    const bytes = body.kind === 'data' ? body.bytes : body.target;
-    const inBlocks = bytes.length - entry.tail;
-    image.set(bytes.subarray(0, inBlocks), blocksAt);
-    image.set(bytes.subarray(inBlocks), tailAt);
-  } else if (entry.layout === LAYOUT.chunked) {
-    for (let at = tailAt; at < tailAt + entry.tail; at += 4) image.writeUInt32LE(NULL_CHUNK, at);
+function writeBody(image: Uint8Array, view: DataView, plan: ImagePlan, inode: number, tailAt: number): void {
+  const { nodes, order, direntStart } = plan.list;
+  const node = order[inode];
+  const blocksAt = plan.firstBlock[inode] * EROFS_BLOCK;
+  if ((nodes.mode[node] & TYPE_BITS) === FILE_TYPES.directory.mode) {
+    const end = direntStart[inode + 1];
+    let from = direntStart[inode];
+    for (let at = blocksAt; from < end; at += EROFS_BLOCK) {
+      const next = endOfBlock(plan.list, from, end);
+      // A tail for which there was no room has become one more block.
+      const target = next === end && plan.tail[inode] > 0 ? tailAt : at;
+      writeDirents(image, view, target, plan.list, inode, { from, end: next }, plan.nid);
+      from = next;
+    }
+  } else if (plan.layout[inode] === LAYOUT.chunked) {
+    const [from, length] = plan.dataBlocks[inode] > 0 ? [blocksAt, EROFS_BLOCK] : [tailAt, plan.tail[inode]];
+    for (let at = from; at < from + length; at += 4) view.setUint32(at, NULL_CHUNK, true);
+  } else if (plan.size[inode] > 0) {
+    const from = nodes.contentAt[node];
+    const middle = from + plan.size[inode] - plan.tail[inode];
+    image.set(nodes.arena.bytes.subarray(from, middle), blocksAt);
+    image.set(nodes.arena.bytes.subarray(middle, middle + plan.tail[inode]), tailAt);
   }
 }

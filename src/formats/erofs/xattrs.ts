@@ -1,5 +1,6 @@
 /** Extended attributes in EROFS: an area behind each inode, and a table of those that several inodes share. */
-import { compareBytes, decodeLatin1, encodeLatin1 } from '../../bytes/bytes.ts';
+import { compareInArena } from '../../bytes/byte-table.ts';
+import { encodeLatin1 } from '../../bytes/bytes.ts';
 import { xxh32 } from '../../bytes/xxh32.ts';
 import { BootsealError } from '../../errors.ts';
 import {
@@ -7,137 +8,157 @@ import {
   XATTR_ENTRY_HEADER,
   XATTR_FILTER_SEED,
   XATTR_PREFIXES,
-  type ErofsInode,
+  type ErofsDialect,
   type ErofsVersion,
-  type ErofsXattr,
 } from './format.ts';
+import type { InodeList, NodeTable } from './node-table.ts';
 
 /** A name as an entry holds it. */
 interface XattrName {
-  readonly name: string;
   readonly prefix: number;
   readonly suffix: Uint8Array;
   /** The bit that the name clears in a filter. */
   readonly filterBit: number;
 }
 
-/** A name and a value, however many inodes have them. */
-interface XattrPair extends ErofsXattr {
-  readonly key: XattrName;
-  uses: number;
-  /** Bytes from the start of the shared table. */
-  offset: number;
-}
-
-/** One inode's area: references into the shared table first, then its own entries, each in name order. */
-export interface XattrArea {
-  readonly filter: number;
-  readonly shared: readonly XattrPair[];
-  readonly local: readonly XattrPair[];
-  /** Bytes, 0 where there is no area. */
-  readonly size: number;
-}
-
 export interface XattrPlan {
-  /** One for each inode. */
-  readonly areas: readonly XattrArea[];
-  /** In disk order. */
-  readonly table: readonly XattrPair[];
+  /** By number of the name. */
+  readonly names: readonly XattrName[];
+  /** By pair: how many inodes have it. Those of more than one are in the table. */
+  readonly uses: Uint32Array;
+  /** By pair: bytes from the start of the table. */
+  readonly offsets: Uint32Array;
+  /** Pairs in disk order. */
+  readonly table: readonly number[];
   readonly tableSize: number;
+  /** By inode: bytes of its area, 0 where there is none. */
+  readonly sizes: Uint32Array;
+  readonly maxShared: number;
 }
-
-const NO_AREA: XattrArea = { filter: 0, shared: [], local: [], size: 0 };
 
 /** The inode stores the size of the area in words, in 16 bits; the count of references has 8. */
 const MAX_AREA = XATTR_AREA_HEADER + 4 * 0xfffe;
 const MAX_SHARED = 255;
+/** libcomposefs keeps what is over it with the inode. */
+const MAX_SHARED_C = 128;
 
 /** Throws `erofs/too-many-xattrs`. */
-export function planXattrs(inodes: readonly ErofsInode[], version: ErofsVersion): XattrPlan {
-  // 1. Each (name, value) pair once, with the number of its uses.
-  const names = new Map<string, { readonly key: XattrName; readonly pairs: Map<string, XattrPair> }>();
-  const pairs = inodes.map(({ xattrs }) =>
-    xattrs.map(({ name, value }) => {
-      let known = names.get(name);
-      if (known === undefined) names.set(name, (known = { key: splitName(name, version), pairs: new Map() }));
-      const text = decodeLatin1(value);
-      let pair = known.pairs.get(text);
-      if (pair === undefined) {
-        known.pairs.set(text, (pair = { name, value, key: known.key, uses: 0, offset: 0 }));
-      }
-      pair.uses += 1;
-      return pair;
-    }),
-  );
+export function planXattrs(list: InodeList, version: ErofsVersion, dialect: ErofsDialect): XattrPlan {
+  const { nodes, count, pairs, pairStart } = list;
+  const table = nodes.xattrs.pairs;
+  const names = nodes.xattrs.names.map((name) => splitName(name, version));
+  const maxShared = dialect === 'rust' ? MAX_SHARED : MAX_SHARED_C;
 
-  // 2. Those used more than once go to the table. Version 2 sorts it upwards by number and suffix, the others
-  //    downwards by name, as C does.
-  const table: XattrPair[] = [];
-  for (const known of names.values()) {
-    for (const pair of known.pairs.values()) if (pair.uses > 1) table.push(pair);
-  }
-  table.sort(version === 2 ? compareSplit : (a, b) => compareFullNames(b, a));
+  // 1. How often each pair is used. Those used more than once go to the table.
+  const uses = new Uint32Array(table.count);
+  for (let at = 0; at < pairStart[count]; at++) uses[pairs[at]] += 1;
+  const shared: number[] = [];
+  for (let pair = 0; pair < table.count; pair++) if (uses[pair] > 1) shared.push(pair);
+  shared.sort(tableOrder(nodes, names, version));
+  const offsets = new Uint32Array(table.count);
   let tableSize = 0;
-  for (const pair of table) {
-    pair.offset = tableSize;
-    tableSize += entrySize(pair);
+  for (const pair of shared) {
+    offsets[pair] = tableSize;
+    tableSize += entrySize(nodes, names, pair);
   }
-  return { areas: pairs.map(planArea), table, tableSize };
+
+  // 2. The size of each inode's area.
+  const sizes = new Uint32Array(count);
+  for (let inode = 0; inode < count; inode++) {
+    const end = pairStart[inode + 1];
+    if (pairStart[inode] === end) continue;
+    let size = XATTR_AREA_HEADER;
+    let references = 0;
+    for (let at = pairStart[inode]; at < end; at++) {
+      const pair = pairs[at];
+      const isReference = uses[pair] > 1 && (dialect !== 'c' || references < maxShared);
+      if (isReference) references += 1;
+      size += isReference ? 4 : entrySize(nodes, names, pair);
+    }
+    if (references > maxShared || size > MAX_AREA) {
+      throw new BootsealError(
+        'erofs/too-many-xattrs',
+        `${end - pairStart[inode]} extended attributes do not fit one file`,
+      );
+    }
+    sizes[inode] = size;
+  }
+  return { names, uses, offsets, table: shared, tableSize, sizes, maxShared };
 }
 
-function planArea(pairs: readonly XattrPair[]): XattrArea {
-  if (pairs.length === 0) return NO_AREA;
-  const shared: XattrPair[] = [];
-  const local: XattrPair[] = [];
-  let filter = 0xffffffff;
-  let size = XATTR_AREA_HEADER;
-  for (const pair of pairs) {
-    filter &= ~pair.key.filterBit;
-    size += pair.uses > 1 ? 4 : entrySize(pair);
-    (pair.uses > 1 ? shared : local).push(pair);
-  }
-  if (shared.length > MAX_SHARED || size > MAX_AREA) {
-    throw new BootsealError(
-      'erofs/too-many-xattrs',
-      `${pairs.length} extended attributes do not fit one file`,
-    );
-  }
-  return { filter: filter >>> 0, shared, local, size };
-}
-
-/** `reference` gives the number by which an entry of the table at this offset is known. */
+/** `base` is where the table starts, counted from where references are counted from. */
 export function writeArea(
-  target: Buffer,
-  at: number,
-  area: XattrArea,
-  reference: (offset: number) => number,
+  target: Uint8Array,
+  view: DataView,
+  offset: number,
+  list: InodeList,
+  plan: XattrPlan,
+  inode: number,
+  base: number,
 ): void {
-  if (area.size === 0) return;
-  target.writeUInt32LE(area.filter, at);
-  target.writeUInt8(area.shared.length, at + 4);
-  let next = at + XATTR_AREA_HEADER;
-  for (const { offset } of area.shared) next = target.writeUInt32LE(reference(offset), next);
-  for (const xattr of area.local) {
-    writeEntry(target, next, xattr);
-    next += entrySize(xattr);
+  const { pairs, pairStart, nodes } = list;
+  const { tags } = nodes.xattrs.pairs;
+  const end = pairStart[inode + 1];
+  let filter = 0xffffffff;
+  let references = 0;
+  // 1. References to the table first.
+  for (let at = pairStart[inode]; at < end; at++) {
+    const pair = pairs[at];
+    filter &= ~plan.names[tags[pair]].filterBit;
+    if (plan.uses[pair] <= 1 || references === plan.maxShared) continue;
+    view.setUint32(offset + XATTR_AREA_HEADER + 4 * references, (base + plan.offsets[pair]) / 4, true);
+    references += 1;
+  }
+  view.setUint32(offset, filter, true);
+  target[offset + 4] = references;
+  // 2. Then the inode's own.
+  let next = offset + XATTR_AREA_HEADER + 4 * references;
+  for (let at = pairStart[inode]; at < end; at++) {
+    const pair = pairs[at];
+    if (plan.uses[pair] > 1 && references > 0) references -= 1;
+    else next = writeEntry(target, view, next, nodes, plan.names, pair);
   }
 }
 
-export function writeTable(target: Buffer, at: number, table: readonly XattrPair[]): void {
-  for (const pair of table) writeEntry(target, at + pair.offset, pair);
+export function writeTable(
+  target: Uint8Array,
+  view: DataView,
+  offset: number,
+  nodes: NodeTable,
+  plan: XattrPlan,
+): void {
+  for (const pair of plan.table)
+    writeEntry(target, view, offset + plan.offsets[pair], nodes, plan.names, pair);
 }
 
-function writeEntry(target: Buffer, at: number, { key: { prefix, suffix }, value }: XattrPair): void {
-  target[at] = suffix.length;
-  target[at + 1] = prefix;
-  target.writeUInt16LE(value.length, at + 2);
-  target.set(suffix, at + XATTR_ENTRY_HEADER);
-  target.set(value, at + XATTR_ENTRY_HEADER + suffix.length);
+/** Returns where the next entry starts. */
+function writeEntry(
+  target: Uint8Array,
+  view: DataView,
+  offset: number,
+  nodes: NodeTable,
+  names: readonly XattrName[],
+  pair: number,
+): number {
+  const { tags, at, lengths } = nodes.xattrs.pairs;
+  const { prefix, suffix } = names[tags[pair]];
+  const length = lengths[pair];
+  target[offset] = suffix.length;
+  target[offset + 1] = prefix;
+  view.setUint16(offset + 2, length, true);
+  let to = offset + XATTR_ENTRY_HEADER;
+  for (const byte of suffix) target[to++] = byte;
+  const kept = nodes.arena.bytes;
+  const from = at[pair];
+  if (length < 128) for (let byte = 0; byte < length; byte++) target[to + byte] = kept[from + byte];
+  else target.set(kept.subarray(from, from + length), to);
+  return offset + entrySize(nodes, names, pair);
 }
 
 /** Entries are padded to words. */
-function entrySize({ key: { suffix }, value }: XattrPair): number {
-  return (XATTR_ENTRY_HEADER + suffix.length + value.length + 3) & ~3;
+function entrySize(nodes: NodeTable, names: readonly XattrName[], pair: number): number {
+  const { tags, lengths } = nodes.xattrs.pairs;
+  return (XATTR_ENTRY_HEADER + names[tags[pair]].suffix.length + lengths[pair] + 3) & ~3;
 }
 
 function splitName(name: string, version: ErofsVersion): XattrName {
@@ -146,15 +167,41 @@ function splitName(name: string, version: ErofsVersion): XattrName {
   );
   const [prefix, text] = known ?? [0, ''];
   const suffix = encodeLatin1(name.slice(text.length));
-  return { name, prefix, suffix, filterBit: 1 << (xxh32(suffix, XATTR_FILTER_SEED + prefix) & 31) };
+  return { prefix, suffix, filterBit: 1 << (xxh32(suffix, XATTR_FILTER_SEED + prefix) & 31) };
 }
 
-function compareSplit({ key: a, value: aValue }: XattrPair, { key: b, value: bValue }: XattrPair): number {
-  return a.prefix - b.prefix || compareBytes(a.suffix, b.suffix) || compareBytes(aValue, bValue);
+/**
+ * Version 2 sorts the table upwards by number of the prefix, suffix and value; the others downwards by name, length
+ * of the value and value, as C does.
+ */
+function tableOrder(
+  nodes: NodeTable,
+  names: readonly XattrName[],
+  version: ErofsVersion,
+): (a: number, b: number) => number {
+  const { pairs } = nodes.xattrs;
+  const ranks = new Int32Array(names.length);
+  const byName =
+    version === 2
+      ? (a: number, b: number): number =>
+          names[a].prefix - names[b].prefix || Buffer.compare(names[a].suffix, names[b].suffix)
+      : (a: number, b: number): number => (nodes.xattrs.names[a] < nodes.xattrs.names[b] ? 1 : -1);
+  const sorted = names.map((_, number) => number).sort(byName);
+  for (const [rank, number] of sorted.entries()) ranks[number] = rank;
+  return (a, b) => {
+    const rank = ranks[pairs.tags[a]] - ranks[pairs.tags[b]];
+    if (rank !== 0) return rank;
+    return version === 2 ? compareValues(nodes, a, b) : comparePairs(nodes, b, a);
+  };
+}
+
+function compareValues({ arena, xattrs: { pairs } }: NodeTable, a: number, b: number): number {
+  return compareInArena(arena.bytes, pairs.at[a], pairs.lengths[a], pairs.at[b], pairs.lengths[b]);
 }
 
 /** By name, then by length of the value, then by its bytes: the order of versions 0 and 1. */
-export function compareFullNames(a: ErofsXattr, b: ErofsXattr): number {
-  if (a.name !== b.name) return a.name < b.name ? -1 : 1;
-  return a.value.length - b.value.length || compareBytes(a.value, b.value);
+export function comparePairs(nodes: NodeTable, a: number, b: number): number {
+  const { pairs, names } = nodes.xattrs;
+  if (pairs.tags[a] !== pairs.tags[b]) return names[pairs.tags[a]] < names[pairs.tags[b]] ? -1 : 1;
+  return pairs.lengths[a] - pairs.lengths[b] || compareValues(nodes, a, b);
 }

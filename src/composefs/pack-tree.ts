@@ -1,0 +1,88 @@
+/** Columns from a tree of objects. */
+import { encodeLatin1 } from '../bytes/bytes.ts';
+import { FILE_TYPES } from '../formats/erofs/format.ts';
+import { setContent, setExternal, setStat } from '../formats/erofs/node-table.ts';
+import type { VerityAlgorithm } from '../formats/fsverity/format.ts';
+import {
+  addNode,
+  addXattrSet,
+  createPackedTree,
+  NONE,
+  setEmptyMetacopy,
+  setMetacopy,
+  setRedirect,
+  setRedirectToDigest,
+  type PackedTree,
+} from './packed-tree.ts';
+import type { Directory, Leaf, RegularContent, Tree, TreeNode } from './tree.ts';
+
+/** The digests that the image holds are those of `algorithm`. */
+export function packTree(tree: Tree, algorithm: VerityAlgorithm): PackedTree {
+  const packed = createPackedTree(algorithm);
+  const leaves = new Map<Leaf, number>();
+  const sets = new Map<ReadonlyMap<string, Uint8Array>, number>();
+  const stack: [directory: Directory, number: number][] = [];
+
+  function add(node: TreeNode, parent: number, name: string): void {
+    const bytes = encodeLatin1(name);
+    const number = addNode(packed, parent, bytes, 0, bytes.length);
+    if (node.kind === 'directory') {
+      stack.push([node, number]);
+    } else {
+      const first = leaves.get(node);
+      if (first !== undefined) {
+        packed.link[number] = first;
+        packed.hardlinks += 1;
+        return;
+      }
+      leaves.set(node, number);
+    }
+    fill(packed, number, node);
+    const { xattrs } = node.stat;
+    let set = sets.get(xattrs);
+    if (set === undefined) sets.set(xattrs, (set = addXattrSet(packed, xattrs)));
+    packed.xattrSet[number] = set;
+  }
+
+  add(tree.root, NONE, '');
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    const [directory, number] = next;
+    for (const [name, node] of directory.children) add(node, number, name);
+  }
+  return packed;
+}
+
+function fill(packed: PackedTree, number: number, node: TreeNode): void {
+  const { mode, uid, gid, mtime } = node.stat;
+  setStat(packed.nodes, number, {
+    mode: FILE_TYPES[node.kind].mode | mode,
+    uid,
+    gid,
+    nlink: 1,
+    secondsLow: Number(BigInt.asUintN(32, mtime.seconds)),
+    secondsHigh: Number(BigInt.asUintN(32, mtime.seconds >> 32n)),
+    nanos: mtime.nanos,
+  });
+  if (node.kind === 'symlink') setContent(packed.nodes, number, encodeLatin1(node.target));
+  else if (node.kind === 'character' || node.kind === 'block') packed.nodes.size[number] = node.rdev;
+  else if (node.kind === 'regular') fillContent(packed, number, node.content);
+}
+
+function fillContent(packed: PackedTree, number: number, content: RegularContent): void {
+  if (content.kind === 'inline') {
+    setContent(packed.nodes, number, content.bytes);
+    return;
+  }
+  setExternal(packed.nodes, number, content.size);
+  const digest = content.digests[packed.algorithm];
+  if (digest !== undefined) {
+    setMetacopy(packed, number, digest);
+    setRedirectToDigest(packed, number, digest);
+    return;
+  }
+  setEmptyMetacopy(packed, number);
+  if (content.payload !== undefined) {
+    const bytes = encodeLatin1(content.payload);
+    setRedirect(packed, number, bytes, 0, bytes.length);
+  }
+}
