@@ -35,10 +35,14 @@ export function peersAvailable(): boolean {
   return existsSync(join(cacheFolder(), 'peers', 'bootseal-peers'));
 }
 
-/** The reference implementation of composefs digests, built by `scripts/peers cfsctl`. */
-export function cfsctlPath(): string {
-  const path = join(cacheFolder(), 'cfsctl-0.9.0', 'bin', 'cfsctl');
-  if (!existsSync(path)) throw new Error('cfsctl is not built; build it: scripts/peers cfsctl');
+export type CfsctlVersion = '0.9.0' | '0.9.4';
+
+/** The reference implementation of composefs digests, built by `scripts/peers cfsctl VERSION`. */
+export function cfsctlPath(version: CfsctlVersion = '0.9.0'): string {
+  const path = join(cacheFolder(), `cfsctl-${version}`, 'bin', 'cfsctl');
+  if (!existsSync(path)) {
+    throw new Error(`cfsctl ${version} is not built; build it: scripts/peers cfsctl ${version}`);
+  }
   return path;
 }
 
