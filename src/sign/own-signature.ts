@@ -15,7 +15,8 @@ export function isSignatureOf(
 ): boolean {
   if (signature.kind !== 'sigstore') return false;
   const { accepted } = judgeSigstoreSignature(signature, {
-    keys: [{ key: key.publicKey, source: '' }],
+    trust: { kind: 'keys', keys: [{ key: key.publicKey, source: '' }] },
+    now: 0,
     identityRule: { type: 'exactReference', dockerReference: formatReference(identity) },
     image: undefined,
     manifestDigest: digest,

@@ -74,8 +74,8 @@ async function judge(
     },
   ];
   if (bundles.length > 0) {
-    // cosign assumes SHA-256 of every key file, whatever the curve.
-    const question = { keys: [key], image: digest, hashes: ['sha256'] as const };
+    // cosign assumes SHA-256 of every key file, whatever the curve, and takes attestations for signatures.
+    const question = { keys: [key], image: digest, hashes: ['sha256'] as const, anyPredicate: true };
     const signatures = bundles.map(({ bundle }) => judgeKeyBundle(bundle, question));
     return conclude({ form: 'bundle', pinnedDigest: digest, signatures, lookedIn }, image);
   }

@@ -52,7 +52,8 @@ for (const each of recorded) {
     assert.equal(verdict.allowed, exit === 0, verdict.message);
     // Exit 10: nothing found; 12: an attachment that does not fit; 1: a bundle that does not.
     if (exit === 10) assert.equal(verdict.reasonCode, 'trust/no-signature');
-    if (exit === 12) assert.deepEqual([verdict.form, verdict.reasonCode], ['attachment', 'trust/bad-signature']);
+    if (exit === 12)
+      assert.deepEqual([verdict.form, verdict.reasonCode], ['attachment', 'trust/bad-signature']);
     if (exit === 1) assert.deepEqual([verdict.form, verdict.reasonCode], ['bundle', 'trust/bad-signature']);
   });
 }

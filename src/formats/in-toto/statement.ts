@@ -1,4 +1,4 @@
-/** in-toto Statement v1: https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md. */
+/** in-toto Statement v1, https://github.com/in-toto/attestation/blob/main/spec/v1/statement.md, and v0.1 of before. */
 import { encodeUtf8 } from '../../bytes/bytes.ts';
 import type { Digest } from '../oci/digest.ts';
 import { digestParts } from '../oci/digest.ts';
@@ -7,6 +7,8 @@ import type { JsonNode } from '../strict-json/json-node.ts';
 import { parseStrictJson } from '../strict-json/parser.ts';
 
 export const STATEMENT_TYPE = 'https://in-toto.io/Statement/v1';
+/** What `cosign attest` still writes. */
+const STATEMENT_TYPE_OLD = 'https://in-toto.io/Statement/v0.1';
 export const STATEMENT_PAYLOAD_TYPE = 'application/vnd.in-toto+json';
 
 /** Real statements about an image are below 1 KiB; attestations with an SBOM inside are not read here. */
@@ -15,6 +17,8 @@ const MAX_SUBJECTS = 1024;
 const MAX_DIGESTS = 32;
 
 export interface Statement {
+  /** Version 1, not 0.1. */
+  readonly current: boolean;
   readonly subjects: readonly Subject[];
   readonly predicateType: string;
 }
@@ -41,10 +45,11 @@ export function parseStatement(bytes: Uint8Array): Statement {
     else return key === 'predicate';
     return true;
   });
-  if (type !== STATEMENT_TYPE) throw malformed('not an in-toto statement of version 1', offset);
+  const current = type === STATEMENT_TYPE;
+  if (!current && type !== STATEMENT_TYPE_OLD) throw malformed('not an in-toto statement', offset);
   if (predicateType === '') throw malformed('predicateType is missing', offset);
   if (subjects.length === 0) throw malformed('a statement without subject is about nothing', offset);
-  return { subjects, predicateType };
+  return { current, subjects, predicateType };
 }
 
 function readSubjects(node: JsonNode): readonly Subject[] {

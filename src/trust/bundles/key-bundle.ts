@@ -11,6 +11,8 @@ export interface KeyBundleQuestion {
   readonly image: Digest;
   /** Default: that of the curve, and SHA-256. */
   readonly hashes?: readonly DsseHash[];
+  /** Take any signed statement about the image for a signature, as cosign does. */
+  readonly anyPredicate?: boolean;
 }
 
 /**
@@ -18,7 +20,7 @@ export interface KeyBundleQuestion {
  * verifier's own. Log entries are carried along and not needed.
  */
 export function judgeKeyBundle(bundle: SigstoreBundle, question: KeyBundleQuestion): SignatureVerdict {
-  const { keys, image, hashes } = question;
+  const { keys, image, hashes, anyPredicate } = question;
   // 1. The signature, over the statement and its type.
   const signer = keys.find(({ key }) => checkEnvelope(key, bundle.envelope, hashes));
   if (signer === undefined) {
@@ -27,6 +29,6 @@ export function judgeKeyBundle(bundle: SigstoreBundle, question: KeyBundleQuesti
   }
   const by = { keyFingerprint: signer.key.fingerprint, keySource: signer.source };
   // 2. What was signed, from those same bytes.
-  const fault = statementFault(bundle.envelope, image);
+  const fault = statementFault(bundle.envelope, image, anyPredicate);
   return fault === undefined ? { accepted: true, ...by } : { accepted: false, ...fault, ...by };
 }

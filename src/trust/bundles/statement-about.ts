@@ -11,10 +11,14 @@ export interface StatementFault {
   readonly message: string;
 }
 
-/** Undefined when the statement signs this image. An attestation about it (an SBOM, say) is not a signature. */
+/**
+ * Undefined when the statement signs this image. An attestation about it (an SBOM, say) is not a signature, unless
+ * `anyPredicate`: then any statement about it will do.
+ */
 export function statementFault(
   { payloadType, payload }: Envelope,
   image: Digest,
+  anyPredicate = false,
 ): StatementFault | undefined {
   if (payloadType !== STATEMENT_PAYLOAD_TYPE) {
     return {
@@ -24,7 +28,8 @@ export function statementFault(
   }
   try {
     const statement = parseStatement(payload);
-    if (statement.predicateType !== COSIGN_SIGN_PREDICATE) {
+    const signs = statement.current && statement.predicateType === COSIGN_SIGN_PREDICATE;
+    if (!signs && !anyPredicate) {
       const message = `predicate ${goQuote(statement.predicateType)} is not a signature of an image`;
       return { code: 'trust/malformed-payload', message };
     }
