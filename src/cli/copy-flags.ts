@@ -17,6 +17,7 @@ export interface EndFlags {
   readonly destCertDir?: string;
   readonly srcTlsVerify?: boolean;
   readonly destTlsVerify?: boolean;
+  readonly registriesConf?: string;
 }
 
 const file = { kind: 'parsed', parse: text, optional: true, placeholder: 'FILE' } as const;
@@ -34,6 +35,10 @@ export const endFlags: FlagParametersForType<EndFlags> = {
   destCertDir: { ...folder, brief: 'certificates and keys for the destination' },
   srcTlsVerify: { ...answer, brief: 'false: accept any certificate, and plain HTTP, at the source' },
   destTlsVerify: { ...answer, brief: 'false: the same at the destination' },
+  registriesConf: {
+    ...file,
+    brief: 'mirrors and blocked registries, instead of the system’s registries.conf',
+  },
 };
 
 export interface PlatformFlags {
@@ -65,21 +70,24 @@ export function chosenPlatform(flags: PlatformFlags): { readonly platform?: Plat
 }
 
 export function sourceOptions(flags: EndFlags, context: CliContext): TransportOptions {
-  const { srcCreds, srcCertDir: certDir, srcTlsVerify: tlsVerify } = flags;
-  return endOptions({ authfile: flags.srcAuthfile ?? flags.authfile, certDir, tlsVerify }, srcCreds, context);
+  const { srcCreds, srcCertDir: certDir, srcTlsVerify: tlsVerify, registriesConf } = flags;
+  const authfile = flags.srcAuthfile ?? flags.authfile;
+  return endOptions({ authfile, certDir, tlsVerify, registriesConf }, srcCreds, context);
 }
 
 export function destinationOptions(flags: EndFlags, context: CliContext): TransportOptions {
-  const { destCreds, destCertDir: certDir, destTlsVerify: tlsVerify } = flags;
-  return endOptions(
-    { authfile: flags.destAuthfile ?? flags.authfile, certDir, tlsVerify },
-    destCreds,
-    context,
-  );
+  const { destCreds, destCertDir: certDir, destTlsVerify: tlsVerify, registriesConf } = flags;
+  const authfile = flags.destAuthfile ?? flags.authfile;
+  return endOptions({ authfile, certDir, tlsVerify, registriesConf }, destCreds, context);
 }
 
 function endOptions(
-  { authfile, certDir, tlsVerify }: { [K in keyof TransportFlags]: TransportFlags[K] | undefined },
+  {
+    authfile,
+    certDir,
+    tlsVerify,
+    registriesConf,
+  }: { [K in keyof TransportFlags]: TransportFlags[K] | undefined },
   credentials: Credentials | undefined,
   context: CliContext,
 ): TransportOptions {
@@ -87,6 +95,7 @@ function endOptions(
     ...(authfile !== undefined && { authfile }),
     ...(certDir !== undefined && { certDir }),
     ...(tlsVerify !== undefined && { tlsVerify }),
+    ...(registriesConf !== undefined && { registriesConf }),
   };
   return { ...transportOptions(flags, context), ...(credentials && { credentials }) };
 }

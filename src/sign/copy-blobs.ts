@@ -98,8 +98,8 @@ async function copyBlob(
 function mountableFrom(source: ImageSource, destination: ImageDestination): string | undefined {
   const [from, to] = [source.name, destination.name];
   if (from.transport !== 'docker' || to.transport !== 'docker') return undefined;
-  const sameRegistry = from.reference.domain === to.reference.domain;
-  return sameRegistry && from.reference.path !== to.reference.path ? from.reference.path : undefined;
+  const { domain, path } = source.physical ?? from.reference;
+  return domain === to.reference.domain && path !== to.reference.path ? path : undefined;
 }
 
 async function* counted(

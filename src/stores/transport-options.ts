@@ -1,4 +1,5 @@
 /** What a caller may say about reaching an image, whatever transport its name has. */
+import type { RegistriesConf } from '../formats/registries-conf/config.ts';
 
 export interface Credentials {
   readonly username: string;
@@ -31,6 +32,8 @@ export type TransportEvent =
       readonly milliseconds: number;
     }
   | { readonly kind: 'retry'; readonly what: string; readonly reason: string; readonly milliseconds: number }
+  /** A mirror of registries.conf could not give the image; the next place is tried. */
+  | { readonly kind: 'mirror'; readonly reference: string; readonly reason: string }
   | { readonly kind: 'resume'; readonly what: string; readonly offset: number };
 
 export interface TransportOptions {
@@ -42,6 +45,14 @@ export interface TransportOptions {
   readonly tlsVerify?: boolean;
   /** Folder of `*.crt`, `*.cert` and `*.key` used instead of the certs.d folders. */
   readonly certDir?: string;
+  /** `--registries-conf FILE` instead of the system's files. */
+  readonly registriesConfFile?: string;
+  /** Instead of any file. */
+  readonly registriesConf?: RegistriesConf;
+  /** URL of the proxy for this registry alone, as registries.conf may name one. */
+  readonly proxy?: string;
+  /** Where files are looked for; the process's own by default. */
+  readonly env?: NodeJS.ProcessEnv;
   readonly signal?: AbortSignal;
   readonly timeouts?: Timeouts;
   readonly retry?: RetryOptions;

@@ -61,6 +61,7 @@ export async function openClient(
         ? tlsSettings(domain, options.certDir, options.tlsVerify !== false)
         : tlsSettings(host, undefined, options.tlsVerify !== false),
     report,
+    ...(options.proxy !== undefined && { proxy: options.proxy }),
     ...(options.timeouts && { timeouts: options.timeouts }),
     ...(options.signal && { signal: options.signal }),
     ...(options.userAgent !== undefined && { userAgent: options.userAgent }),
@@ -68,7 +69,15 @@ export async function openClient(
   const retry = makeRetry(options.retry, options.signal, report);
   try {
     const endpoint = await retry.run(`pinging ${domain}`, () => ping(http, domain, options.tlsVerify));
-    const credentials = options.credentials ?? (await findCredentials(domain, repository, options.authFile));
+    const credentials =
+      options.credentials ??
+      (await findCredentials(
+        domain,
+        repository,
+        options.authFile,
+        options.env,
+        options.registriesConf?.credentialHelpers,
+      ));
     const authorisation = makeAuthorisation(http, endpoint, credentials);
     return {
       path,

@@ -10,6 +10,7 @@ import {
   type AuthEntry,
   type AuthFile,
 } from '../../formats/auth-json/reader.ts';
+import { AUTH_FILES } from '../../formats/registries-conf/config.ts';
 import { systemCode } from '../file-errors.ts';
 import { askHelper } from './credential-helper.ts';
 
@@ -22,13 +23,39 @@ type Environment = Readonly<Record<string, string | undefined>>;
 
 /**
  * `host` is `HOST[:PORT]` as in the image name, `repository` host and path. A file given by name
- * (`authFile` or REGISTRY_AUTH_FILE) is the only one read. Undefined means: ask without credentials.
+ * (`authFile` or REGISTRY_AUTH_FILE) is the only one read. `helpers` are those of registries.conf, in their order.
+ * Undefined means: ask without credentials.
  */
 export async function findCredentials(
   host: string,
   repository: string,
   authFile: string | undefined,
   environment: Environment = process.env,
+  helpers: readonly string[] = [AUTH_FILES],
+): Promise<AuthEntry | undefined> {
+  let failure: { readonly error: unknown } | undefined;
+  for (const helper of helpers) {
+    try {
+      const entry =
+        helper === AUTH_FILES
+          ? await fromFiles(host, repository, authFile, environment)
+          : await askHelper(helper, host);
+      if (entry) return entry;
+    } catch (error) {
+      // Another may know: what went wrong is told when none does.
+      if (!isBootsealError(error)) throw error;
+      failure ??= { error };
+    }
+  }
+  if (failure !== undefined) throw failure.error;
+  return undefined;
+}
+
+async function fromFiles(
+  host: string,
+  repository: string,
+  authFile: string | undefined,
+  environment: Environment,
 ): Promise<AuthEntry | undefined> {
   for (const { path, legacy } of authPaths(authFile, environment)) {
     const file = await readAuthFile(path, legacy === true, authFile !== undefined);

@@ -7,6 +7,7 @@ import { getBlob } from './blob-download.ts';
 import { hasBlob, mountBlob, putBlob } from './blob-upload.ts';
 import { openClient } from './client.ts';
 import { attachmentTag, putManifest } from './manifests.ts';
+import { optionsForPush } from './pull.ts';
 import { getAttachment } from './attachment.ts';
 import { putReferrer, removeReferrers } from './referrers-write.ts';
 
@@ -21,7 +22,7 @@ export async function openRegistryDestination(
   name: DockerName,
   options: TransportOptions,
 ): Promise<ImageDestination> {
-  const client = await openClient(name.reference, options);
+  const client = await openClient(name.reference, await optionsForPush(name.reference, options));
   const { digest } = name.reference;
   let top: ManifestBlob | undefined;
   return {

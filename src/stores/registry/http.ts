@@ -46,6 +46,8 @@ export interface HttpClient {
 export interface HttpOptions {
   /** Settings for an origin, `HOST[:PORT]`. */
   readonly tls: (host: string) => Promise<TlsSettings>;
+  /** Through which every origin is reached, whatever the environment says. */
+  readonly proxy?: string;
   readonly timeouts?: Timeouts;
   readonly signal?: AbortSignal;
   readonly userAgent?: string;
@@ -77,6 +79,9 @@ export function makeHttpClient(options: HttpOptions): HttpClient {
     timeouts,
   });
 
+  const isProxied = (url: URL): boolean =>
+    options.proxy !== undefined || (hasProxy() && !isLoopback(url.hostname));
+
   function exchangeFor(url: URL): Promise<Exchange> {
     let exchange = exchanges.get(url.origin);
     if (exchange === undefined) {
@@ -91,7 +96,7 @@ export function makeHttpClient(options: HttpOptions): HttpClient {
   async function makeExchange(url: URL): Promise<Exchange> {
     const settings = await settingsFor(url);
     return isProxied(url)
-      ? (await import('./proxied.ts')).makeProxiedExchange(settings)
+      ? (await import('./proxied.ts')).makeProxiedExchange(settings, options.proxy)
       : (await import('./direct.ts')).makeDirectExchange(settings);
   }
 
@@ -224,10 +229,6 @@ async function* watched(
 
 function uploadTime(body: Uint8Array | undefined): number {
   return body === undefined ? 0 : (body.length / SLOWEST_UPLOAD) * 1000;
-}
-
-function isProxied(url: URL): boolean {
-  return hasProxy() && !isLoopback(url.hostname);
 }
 
 function hasProxy(): boolean {
