@@ -26,6 +26,8 @@ const SHARED: ReadonlySet<string> = new Set(['errors.ts', 'steps.ts']);
 const PURE: ReadonlySet<string> = new Set(['bytes', 'formats', 'trust', 'composefs', 'uki']);
 const PURE_MAY_IMPORT: ReadonlySet<string> = new Set([
   'node:crypto',
+  // createRequire, for a package that loads twice as fast in its CommonJS form.
+  'node:module',
   'node:zlib',
   'node:util',
   'node:buffer',

@@ -51,11 +51,28 @@ export interface ImageSource {
    * goes by it; policy and identity go by the name.
    */
   readonly physical?: DockerReference;
-  /** Registries only: simple signatures in the look-aside store with this base URL, read as if it were the registry. */
-  lookaside?(base: string, digest: Digest): Promise<SimpleSignatures>;
+  /** Registries only: other servers, with the limits of the registry's own client; its authorisation stays out. */
+  readonly web?: WebClient;
   /** Registries only: simple signatures that the registry keeps itself; undefined where it keeps none. */
   extensionSignatures?(digest: Digest): Promise<SimpleSignatures | undefined>;
   close(): Promise<void>;
+}
+
+export interface WebClient {
+  send(request: {
+    readonly method: 'GET';
+    readonly url: URL;
+    readonly headers?: Readonly<Record<string, string>>;
+  }): Promise<WebReply>;
+}
+
+/** Must be read or discarded. */
+export interface WebReply {
+  readonly status: number;
+  header(name: string): string | undefined;
+  /** The whole body; `store/too-large` beyond `limit` bytes. */
+  bytes(limit: number, what: string): Promise<Uint8Array>;
+  discard(): Promise<void>;
 }
 
 /** Simple signatures of one manifest, as stored. */

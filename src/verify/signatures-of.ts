@@ -17,6 +17,7 @@ import { lookasideBase, useSigstoreAttachments } from '../formats/registries-d/l
 import { goQuote } from '../formats/strict-json/go-quote.ts';
 import type { ImageSource, SimpleSignatures } from '../stores/image.ts';
 import { defaultLookaside } from '../stores/lookaside/location.ts';
+import { readLookaside } from '../stores/lookaside/read.ts';
 import type { LookedIn } from '../trust/verdict.ts';
 
 export interface FoundSignatures {
@@ -94,9 +95,11 @@ async function readSimple(
   if (kept !== undefined) {
     return { signatures: parseFiles(kept), place: { place: kept.place, result: counted(kept.files.length) } };
   }
-  if (source.lookaside === undefined) return undefined;
-  const setting = lookasideBase(registries, source.physical ?? source.name.reference);
-  const found = await source.lookaside(setting?.value ?? defaultLookaside(env), digest);
+  if (source.web === undefined) return undefined;
+  const reference = source.physical ?? source.name.reference;
+  const setting = lookasideBase(registries, reference);
+  const base = setting?.value ?? defaultLookaside(env);
+  const found = await readLookaside(base, reference.path, digest, source.web);
   const from = setting?.from;
   return {
     signatures: parseFiles(found),

@@ -2,9 +2,8 @@
 import { STATUS_CODES } from 'node:http';
 import { BootsealError, isBootsealError } from '../../errors.ts';
 import type { Digest } from '../../formats/oci/digest.ts';
-import type { SimpleSignatures } from '../image.ts';
+import type { SimpleSignatures, WebClient, WebReply } from '../image.ts';
 import { followLocation, isSameOrigin, MAX_REDIRECTS } from '../registry/redirect.ts';
-import type { HttpClient, HttpReply } from '../registry/http.ts';
 import { errnoOf, readSmallFile } from '../trust-files/read-file.ts';
 import { lookasideLocation, type LookasideLocation } from './location.ts';
 
@@ -22,12 +21,12 @@ export async function readLookaside(
   base: string,
   path: string,
   digest: Digest,
-  http: () => HttpClient,
+  web: WebClient | undefined,
 ): Promise<SimpleSignatures> {
   const location = lookasideLocation(base, path, digest);
   const files: SimpleSignatures['files'][number][] = [];
   for (let number = 1; ; number += 1) {
-    const found = await readOne(location, number, http);
+    const found = await readOne(location, number, web);
     if (found === undefined) return { place: location.shown, files };
     files.push({ name: location.text(number), ...found });
     if (number === TOO_MANY) {
@@ -48,14 +47,16 @@ interface Found {
 async function readOne(
   location: LookasideLocation,
   number: number,
-  http: () => HttpClient,
+  web: WebClient | undefined,
 ): Promise<Found | undefined> {
   switch (location.scheme) {
     case 'file':
       return readFile(`${location.folder}/signature-${number}`);
     case 'http':
     case 'https':
-      return fetchFile(http(), location, number);
+      if (web === undefined)
+        throw new BootsealError('internal/unreachable', 'no way to ask a look-aside server');
+      return fetchFile(web, location, number);
     default:
       throw new BootsealError(
         'lookaside/unsupported-scheme',
@@ -76,11 +77,11 @@ async function readFile(file: string): Promise<Found | undefined> {
 }
 
 async function fetchFile(
-  http: HttpClient,
+  web: WebClient,
   location: LookasideLocation,
   number: number,
 ): Promise<Found | undefined> {
-  const reply = await follow(http, location.url(number));
+  const reply = await follow(web, location.url(number));
   if (reply.status === 404) {
     await reply.discard();
     return undefined;
@@ -103,7 +104,7 @@ async function fetchFile(
   return { bytes: await wholeBody(reply), isHtml };
 }
 
-async function wholeBody(reply: HttpReply): Promise<Uint8Array> {
+async function wholeBody(reply: WebReply): Promise<Uint8Array> {
   try {
     return await reply.bytes(MAX_SIGNATURE_SIZE, 'signature');
   } catch (error) {
@@ -117,7 +118,7 @@ async function wholeBody(reply: HttpReply): Promise<Uint8Array> {
 }
 
 /** A user and password of the base go to its own origin only. */
-async function follow(http: HttpClient, start: URL): Promise<HttpReply> {
+async function follow(web: WebClient, start: URL): Promise<WebReply> {
   const { username, password } = start;
   const origin = new URL(start);
   origin.username = '';
@@ -126,7 +127,7 @@ async function follow(http: HttpClient, start: URL): Promise<HttpReply> {
   let url = origin;
   for (let hops = 0; ; hops += 1) {
     const isOwn = username !== '' && isSameOrigin(url, origin);
-    const reply = await http.send({ method: 'GET', url, ...(isOwn && { headers: { authorization } }) });
+    const reply = await web.send({ method: 'GET', url, ...(isOwn && { headers: { authorization } }) });
     if (![301, 302, 303, 307, 308].includes(reply.status)) return reply;
     await reply.discard();
     if (hops === MAX_REDIRECTS) {

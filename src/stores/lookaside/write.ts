@@ -31,7 +31,7 @@ export async function appendToLookaside(
 ): Promise<WrittenSignatures> {
   const location = writableLocation(base, path, digest);
   return inTurn(location, async () => {
-    const present = (await readLookaside(base, path, digest, noServer)).files.map(({ bytes }) => bytes);
+    const present = (await readLookaside(base, path, digest, undefined)).files.map(({ bytes }) => bytes);
     const before = present.length;
     for (const signature of signatures) {
       if (!present.some((other) => equalBytes(other, signature))) present.push(signature);
@@ -55,7 +55,7 @@ export async function replaceInLookaside(
   const location = writableLocation(base, path, digest);
   checkCount(location, signatures.length);
   return inTurn(location, async () => {
-    const present = (await readLookaside(base, path, digest, noServer)).files.length;
+    const present = (await readLookaside(base, path, digest, undefined)).files.length;
     await writeFrom(location, 0, signatures);
     // From the end: readers stop at the first gap.
     for (let number = present; number > signatures.length; number -= 1) await rm(fileOf(location, number));
@@ -116,9 +116,4 @@ function checkCount(location: LookasideLocation, count: number): void {
       hint: 'remove signatures that no policy asks for any more',
     },
   );
-}
-
-/** A local store is never looked for on a server. */
-function noServer(): never {
-  throw new BootsealError('internal/unreachable', 'a local look-aside store was looked for on a server');
 }
