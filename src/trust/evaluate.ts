@@ -18,8 +18,7 @@ export interface PolicyQuestion {
   readonly manifest: { readonly bytes: Uint8Array; readonly digest: Digest };
   readonly signatures: readonly RawSignature[] | SignatureReader;
   readonly keys: KeyReader;
-  /** Default: this machine's. */
-  readonly clock?: Clock;
+  readonly clock: Clock;
   readonly policyFile: string;
   /** Also ask that the policy checks signatures at all for this image. */
   readonly requireSigned?: boolean;
@@ -67,7 +66,7 @@ export async function evaluatePolicy(policy: Policy, question: PolicyQuestion): 
       manifestDigest: digest,
       signatures: refused === undefined ? signatures : () => afterwards(signatures),
       keys: question.keys,
-      clock: question.clock ?? SYSTEM_CLOCK,
+      clock: question.clock,
       exhaustive,
     });
     requirements.push(verdict);
@@ -94,8 +93,6 @@ export async function evaluatePolicy(policy: Policy, question: PolicyQuestion): 
     ...(signedBy && { signedBy }),
   };
 }
-
-const SYSTEM_CLOCK: Clock = { now: () => Date.now() };
 
 export function checksSignatures(requirement: Requirement): boolean {
   return requirement.type === 'signedBy' || requirement.type === 'sigstoreSigned';

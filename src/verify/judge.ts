@@ -6,7 +6,7 @@ import type { ImageName } from '../formats/reference/image-name.ts';
 import type { RegistriesConfig } from '../formats/registries-d/config.ts';
 import type { ImageSource, ManifestBlob } from '../stores/image.ts';
 import { evaluatePolicy } from '../trust/evaluate.ts';
-import type { KeyReader } from '../trust/ports.ts';
+import type { Clock, KeyReader } from '../trust/ports.ts';
 import type { LookedIn, PolicyVerdict } from '../trust/verdict.ts';
 import { readSignatures } from './signatures-of.ts';
 
@@ -19,7 +19,9 @@ export interface Judge {
   readonly image: ImageName;
   readonly resolvedPath?: string;
   readonly keys: KeyReader;
+  readonly clock: Clock;
   readonly requireSigned: boolean;
+  readonly exhaustive?: boolean;
 }
 
 export interface JudgedManifest {
@@ -69,8 +71,10 @@ export async function judgeManifest(
     manifest,
     signatures,
     keys: judge.keys,
+    clock: judge.clock,
     policyFile: judge.file,
     requireSigned: judge.requireSigned,
+    exhaustive: judge.exhaustive === true,
   });
   // A policy that accepts anything never looks at signatures, but copying the image does: malformed ones break it.
   if (verdict.allowed && !read) await readAnyway(signatures);

@@ -16,8 +16,9 @@ import { keyFiles } from '../stores/trust-files/key-files.ts';
 import { loadPolicy, type LoadedPolicy } from '../stores/trust-files/policy-file.ts';
 import { loadRegistriesConfig } from '../stores/trust-files/registries-d.ts';
 import type { Step } from '../steps.ts';
-import type { KeyReader } from '../trust/ports.ts';
+import type { Clock, KeyReader } from '../trust/ports.ts';
 import type { PolicyVerdict } from '../trust/verdict.ts';
+import { instancesDecide, type PolicyTool } from './as-tool.ts';
 import { judgeManifest, type Judge, type JudgedManifest } from './judge.ts';
 import { chooseInstances } from './instances.ts';
 import { verifySteps } from './steps.ts';
@@ -37,6 +38,10 @@ export interface VerifyRequest {
   readonly platform?: Platform;
   /** Refuse where the policy would let an unsigned image pass. */
   readonly requireSigned?: boolean;
+  /** Judge everything, also what does not change the verdict: for explaining. */
+  readonly exhaustive?: boolean;
+  /** Whose rule decides about an index. Default: podman's, which is also skopeo's. */
+  readonly as?: PolicyTool;
 }
 
 export interface VerifyPorts {
@@ -46,6 +51,7 @@ export interface VerifyPorts {
   readonly policy?: LoadedPolicy;
   readonly registries?: RegistriesConfig;
   readonly keys?: KeyReader;
+  readonly clock?: Clock;
   readonly env?: NodeJS.ProcessEnv;
 }
 
@@ -97,7 +103,9 @@ export async function prepareJudge(request: VerifyRequest, ports: VerifyPorts = 
     registries,
     image,
     keys: ports.keys ?? keyFiles(),
+    clock: ports.clock ?? { now: () => Date.now() },
     requireSigned: request.requireSigned === true,
+    exhaustive: request.exhaustive === true,
   };
 }
 
@@ -141,7 +149,7 @@ async function verifySource(
   // 2. What the name means, once. The source has checked the bytes against the digest of a name by digest.
   const top = await source.topManifest();
   const manifest = parseManifest(top.bytes, top.mediaType);
-  if (manifest.kind === 'image') {
+  if (manifest.kind === 'image' || !instancesDecide(request.as ?? 'podman')) {
     const judged = await judgeManifest(judge, source, top, { role: 'image' });
     return conclude(top, [top], [judged], top.digest);
   }

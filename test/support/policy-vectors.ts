@@ -32,6 +32,12 @@ export interface PolicyCase {
   readonly message: string;
   readonly message_varies?: boolean;
   readonly sections?: readonly string[];
+  readonly requirements?: readonly ('allowed' | 'denied')[];
+  /** What skopeo's log says of the look-up in registries.d. */
+  readonly lookaside?: readonly string[];
+  readonly attachments?: readonly string[];
+  /** The verdict of the image proxy, which bootc uses. */
+  readonly proxy?: { readonly expected: Expected; readonly message: string };
 }
 
 export function policyCases(): PolicyCase[] {

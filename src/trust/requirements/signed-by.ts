@@ -6,7 +6,8 @@ import { goQuote } from '../../formats/strict-json/go-quote.ts';
 import { loadKeyring } from '../signatures/openpgp-keys.ts';
 import { judgeSimpleSignature } from '../signatures/simple.ts';
 import type { RequirementVerdict } from '../verdict.ts';
-import { describeKeys, judgeCandidates } from './candidates.ts';
+import { judgeCandidates } from './candidates.ts';
+import { describeKeys } from './describe.ts';
 import type { RequirementQuestion } from './question.ts';
 
 type SimpleSignature = RawSignature & { readonly kind: 'simple-signing' };
@@ -30,7 +31,7 @@ export async function judgeSignedBy(
           );
         }
         const keyring = await loadKeyring(keys, question.keys);
-        const now = Date.now() / 1000;
+        const now = question.clock.now() / 1000;
         return ({ bytes }) =>
           judgeSimpleSignature(bytes, {
             keyring,
