@@ -71,8 +71,10 @@ export function hintOf({ verdict, lookedIn }: Explained): string | undefined {
   }
   switch (verdict.reasonCode) {
     case 'trust/no-signature':
-      if (verdict.requirements.at(-1)?.type === 'signedBy')
+      if (verdict.requirements.find(({ allowed }) => !allowed)?.type === 'signedBy')
         return 'sign it: bootseal sign --sign-by FINGERPRINT IMAGE';
+      if (lookedIn.some(({ result }) => result.includes('cosign bundle')))
+        return 'signed with `cosign sign` 3; sign it for this policy too: bootseal sign --sign-by-sigstore-private-key KEY IMAGE';
       return lookedIn.some(({ result }) => result.startsWith('not read'))
         ? 'registries.d does not say use-sigstore-attachments: true for this repository'
         : 'sign it: bootseal sign --sign-by-sigstore-private-key KEY IMAGE';

@@ -78,6 +78,10 @@ export async function judgeManifest(
   });
   // A policy that accepts anything never looks at signatures, but copying the image does: malformed ones break it.
   if (verdict.allowed && !read) await readAnyway(signatures);
+  if (verdict.reasonCode === 'trust/no-signature' && options.informative !== true) {
+    const { lookFurther } = await import('./unusable.ts');
+    lookedIn = [...lookedIn, ...(await lookFurther(source, manifest.digest, lookedIn))];
+  }
   const { role, platform, prefix = '' } = options;
   return { role, manifest, ...(platform && { platform }), verdict, lookedIn, prefix };
 }

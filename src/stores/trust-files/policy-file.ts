@@ -31,23 +31,41 @@ export async function loadPolicy(search: PolicySearch = {}): Promise<LoadedPolic
 }
 
 /** The first that exists; the files are never combined. */
-export async function findPolicyFile({
+export async function findPolicyFile(search: PolicySearch = {}): Promise<string> {
+  return (await searchPolicyFile(search)).file;
+}
+
+export interface FoundPolicyFile {
+  readonly file: string;
+  /** Why this one: `--policy`, `$CONTAINERS_POLICY_JSON`, or `the first that exists`. */
+  readonly because: string;
+  /** Places before it that have none, and places after it that were not looked at. */
+  readonly missing: readonly string[];
+  readonly passedOver: readonly string[];
+}
+
+/** {@link findPolicyFile} with its reasons. */
+export async function searchPolicyFile({
   file,
   env = process.env,
   root = '/',
-}: PolicySearch = {}): Promise<string> {
-  if (file !== undefined) return file;
-  // Named by hand, so it must exist: no silent step to the next place.
-  const named = env['CONTAINERS_POLICY_JSON'];
-  if (named !== undefined && named !== '') return named;
+}: PolicySearch = {}): Promise<FoundPolicyFile> {
   const candidates = [
     join(userConfigFolder(env), 'containers', 'policy.json'),
     join(root, 'etc/containers/policy.json'),
     join(root, 'usr/share/containers/policy.json'),
   ];
-  for (const candidate of candidates) {
+  const given = { missing: [], passedOver: candidates };
+  if (file !== undefined) return { file, because: '--policy', ...given };
+  // Named by hand, so it must exist: no silent step to the next place.
+  const named = env['CONTAINERS_POLICY_JSON'];
+  if (named !== undefined && named !== '')
+    return { file: named, because: '$CONTAINERS_POLICY_JSON', ...given };
+  for (const [at, candidate] of candidates.entries()) {
     // Only "not there" leads on: a policy that exists and cannot be read must not be passed over.
-    if (await exists(candidate)) return candidate;
+    if (!(await exists(candidate))) continue;
+    const others = { missing: candidates.slice(0, at), passedOver: candidates.slice(at + 1) };
+    return { file: candidate, because: 'the first that exists', ...others };
   }
   const searched = candidates.map((candidate) => JSON.stringify(candidate)).join(', ');
   throw new BootsealError('policy/not-found', `no policy.json file found; searched paths: [${searched}]`, {

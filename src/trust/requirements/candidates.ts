@@ -2,7 +2,7 @@
 import { isBootsealError, type ErrorCode } from '../../errors.ts';
 import { MAX_SIGNATURES } from '../../formats/cosign/attachment.ts';
 import type { RawSignature } from '../../formats/cosign/signature.ts';
-import type { KeySource, RequirementType } from '../../formats/policy-json/policy.ts';
+import type { RequirementType } from '../../formats/policy-json/policy.ts';
 import type { RequirementVerdict, SignatureVerdict } from '../verdict.ts';
 import type { RequirementQuestion } from './question.ts';
 
@@ -111,13 +111,6 @@ function leadingReason(signatures: readonly SignatureVerdict[]): { readonly reas
   const codes = signatures.flatMap(({ code }) => code ?? []);
   const closest = CLOSEST_FIRST.find((code) => codes.includes(code)) ?? codes[0];
   return closest === undefined ? {} : { reasonCode: closest };
-}
-
-/** The keys of a requirement in words: `key /etc/pki/containers/acme.pub`. */
-export function describeKeys(source: KeySource): string {
-  if (source.kind === 'data')
-    return `${source.data.length === 1 ? 'key' : 'keys'} in the policy (${source.member})`;
-  return `${source.paths.length === 1 ? 'key' : 'keys'} ${source.paths.join(', ')}`;
 }
 
 /** Nothing can satisfy a requirement that is not understood in full. */

@@ -4,7 +4,6 @@ import { describeImage } from '../scope.ts';
 import type { RequirementVerdict } from '../verdict.ts';
 import { unsupported } from './candidates.ts';
 import type { RequirementQuestion } from './question.ts';
-import { judgeSignedBy } from './signed-by.ts';
 import { judgeSigstoreSigned } from './sigstore-signed.ts';
 
 export async function judgeRequirement(
@@ -25,7 +24,8 @@ export async function judgeRequirement(
       // Nobody has ever implemented it, and upstream's words say so.
       return unsupported(type, 'signedBaseLayer not implemented yet!', 'trust/rejected');
     case 'signedBy':
-      return judgeSignedBy(requirement, question);
+      // OpenPGP takes as long to load as everything else together, and few policies want it.
+      return (await import('./signed-by.ts')).judgeSignedBy(requirement, question);
     default:
       return unsupported(type, `requirement ${String(type)} is not supported, so nothing can satisfy it`);
   }

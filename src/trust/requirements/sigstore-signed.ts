@@ -1,23 +1,20 @@
 /** `sigstoreSigned`: one of the sigstore signatures must verify, speak of this manifest and name this image. */
+import { BootsealError } from '../../errors.ts';
 import type { RawSignature, SigstoreSignature } from '../../formats/cosign/signature.ts';
 import { MEDIA_TYPES } from '../../formats/oci/media-types.ts';
-import type { Certificates, SigstoreSigned } from '../../formats/policy-json/policy.ts';
+import type { SigstoreSigned } from '../../formats/policy-json/policy.ts';
 import { judgeSigstoreSignature } from '../signatures/sigstore.ts';
 import { openTrustRoot } from '../signatures/trust-root.ts';
 import type { RequirementVerdict } from '../verdict.ts';
-import { describeKeys, judgeCandidates, unsupported } from './candidates.ts';
+import { judgeCandidates } from './candidates.ts';
+import { describeTrust } from './describe.ts';
 import type { RequirementQuestion } from './question.ts';
 
 export async function judgeSigstoreSigned(
   requirement: SigstoreSigned,
   question: RequirementQuestion,
 ): Promise<RequirementVerdict> {
-  const { type, rekor } = requirement;
-  // Whoever wrote the member meant something, and upstream then asks for nothing.
-  if (rekor?.isEmpty === true) {
-    const message = `${rekor.source.member} is empty, so no log would be asked: name its key, or leave the member out`;
-    return unsupported(type, message, 'policy/empty-rekor-key');
-  }
+  const { type } = requirement;
   return judgeCandidates(
     {
       type,
@@ -25,6 +22,7 @@ export async function judgeSigstoreSigned(
       isCandidate,
       noSignature,
       openKeys: async () => {
+        refuseEmptyRekor(requirement);
         const trust = await openTrustRoot(requirement, question.keys);
         const now = question.clock.now();
         return (candidate) =>
@@ -41,6 +39,15 @@ export async function judgeSigstoreSigned(
   );
 }
 
+/** Whoever wrote the member wanted a log entry; upstream then asks for none. */
+function refuseEmptyRekor({ rekor }: SigstoreSigned): void {
+  if (rekor?.isEmpty !== true) return;
+  throw new BootsealError(
+    'policy/empty-rekor-key',
+    `${rekor.source.member} is empty, so no log would be asked: name its key, or leave the member out`,
+  );
+}
+
 function isCandidate(signature: RawSignature): signature is SigstoreSignature {
   return signature.kind === 'sigstore' && signature.mimeType === MEDIA_TYPES.cosignSimpleSigning;
 }
@@ -53,26 +60,4 @@ function noSignature(all: readonly RawSignature[]): string {
       ? ''
       : ` (${simple} non-sigstore signatures, ${others} sigstore non-signature attachments)`;
   return `A signature was required, but no signature exists${suffix}`;
-}
-
-function describeTrust({ trust, rekor }: SigstoreSigned): string {
-  const log = rekor === undefined ? '' : `, logged by Rekor (${describeKeys(rekor.source)})`;
-  switch (trust.kind) {
-    case 'keys':
-      return describeKeys(trust.keys) + log;
-    case 'fulcio': {
-      const { ca, oidcIssuer, subjectEmail } = trust.fulcio;
-      return `Fulcio certificate (${describeCa(ca)}) of ${subjectEmail} by ${oidcIssuer}${log}`;
-    }
-    case 'pki':
-    default: {
-      const { roots, subjectEmail, subjectHostname } = trust.pki;
-      const subject = [subjectEmail, subjectHostname].filter((each) => each !== undefined).join(' and ');
-      return `certificate (${describeCa(roots)}) of ${subject}`;
-    }
-  }
-}
-
-function describeCa({ path }: Certificates): string {
-  return path ?? 'roots in the policy';
 }
