@@ -40,6 +40,11 @@ export interface ImageSource {
    * nothing made from the bytes may be used before the iteration has ended.
    */
   blob(descriptor: Descriptor, options?: ReadOptions): AsyncIterable<Uint8Array>;
+  /**
+   * Stores that keep layers decoded, whatever the manifest says of their media type: a layer by its diffID. `blob` gives
+   * those layers that have this digest in the manifest too.
+   */
+  plainLayer?(diffId: Digest): Promise<PlainLayer>;
   /** The sigstore attachment manifest (tag `sha256-HEX.sig`), or undefined where there is none. */
   attachment?(digest: Digest): Promise<ManifestBlob | undefined>;
   /** Descriptors of the artifacts that claim to refer to a manifest (registries). None of it is checked. */
@@ -83,6 +88,20 @@ export interface SimpleSignatures {
   readonly files: readonly { readonly name: string; readonly bytes: Uint8Array; readonly isHtml?: boolean }[];
 }
 
+/** A decoded layer. */
+export interface PlainLayer {
+  /** Bytes. */
+  readonly size: number;
+  /** Checked as {@link ImageSource.blob} checks. */
+  open(options?: ReadOptions): AsyncIterable<Uint8Array>;
+}
+
+export interface SignatureExtension {
+  read(digest: Digest): Promise<SimpleSignatures>;
+  /** Adds those that are not there. */
+  append(digest: Digest, signatures: readonly Uint8Array[]): Promise<void>;
+}
+
 export interface ImageDestination {
   readonly name: ImageName;
   hasBlob(descriptor: Descriptor): Promise<boolean>;
@@ -104,6 +123,8 @@ export interface ImageDestination {
   putReferrer?(digest: Digest, manifest: ManifestBlob, descriptor: Descriptor): Promise<void>;
   /** Takes artifacts off the list of a manifest, and deletes them. */
   removeReferrers?(digest: Digest, artifacts: readonly Digest[]): Promise<void>;
+  /** Registries only: where simple signatures go when the registry keeps them itself. */
+  readonly signatureExtension?: SignatureExtension;
   /** Writes signatures that the transport keeps beside the image (`dir:`). */
   putSignatures?(digest: Digest, signatures: readonly Uint8Array[]): Promise<void>;
   /** Makes the image visible under its name, at once and whole. */

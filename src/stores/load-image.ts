@@ -60,13 +60,21 @@ export async function loadImage(
       { exit: 1 },
     );
   }
-  const layers = manifest.layers.map((layer, index): LayerInput => ({
-    mediaType: layer.mediaType,
-    digest: layer.digest,
-    diffId: config.diffIds[index],
-    size: layer.size,
-    open: (signal) => source.blob(layer, { reuseChunks: true, ...(signal && { signal }) }),
-  }));
+  const layers: LayerInput[] = [];
+  for (const [index, layer] of manifest.layers.entries()) {
+    const diffId = config.diffIds[index];
+    const plain = await source.plainLayer?.(diffId);
+    layers.push({
+      mediaType: plain ? MEDIA_TYPES.ociLayer : layer.mediaType,
+      digest: plain ? diffId : layer.digest,
+      diffId,
+      size: plain ? plain.size : layer.size,
+      open(signal) {
+        const options = { reuseChunks: true, ...(signal && { signal }) };
+        return plain ? plain.open(options) : source.blob(layer, options);
+      },
+    });
+  }
   return { top, instance, manifest, config, configBytes, layers };
 }
 

@@ -18,6 +18,7 @@ export async function openSource(name: ImageName, options: TransportOptions = {}
     case 'dir':
       return (await import('./dir/source.ts')).openDirSource(name, options.signal);
     case 'docker-archive':
+      return (await import('./docker-archive/source.ts')).openDockerArchiveSource(name, options.signal);
     case 'containers-storage':
     default:
       throw unsupported(name.transport, 'read from');

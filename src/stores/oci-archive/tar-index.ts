@@ -16,19 +16,24 @@ export interface ArchivedFile {
 /** An image has some dozens of blobs; many more is an attack on memory. */
 const MAX_FILES = 100_000;
 
-const HINT = 'an oci-archive is an uncompressed tar of an OCI layout; this one is damaged or something else';
+const HINT =
+  'an image archive is a plain tar of an OCI layout, or what docker save wrote; this one is damaged or something else';
 
 const REGULAR = ['0', '\0', '7'];
 
 /**
  * Regular files by path, without a leading `./`. Throws `oci/bad-archive`, and `tar/…` with the offset. Two files
- * of one path are refused: which of them counts would depend on the reader.
+ * of one path are refused: which of them counts would depend on the reader. `links` is given the symbolic links.
  */
-export async function indexTar(file: FileHandle): Promise<Map<string, ArchivedFile>> {
+export async function indexTar(
+  file: FileHandle,
+  links?: Map<string, string>,
+): Promise<Map<string, ArchivedFile>> {
   const { size: end } = await file.stat();
   const found = new Map<string, ArchivedFile>();
   let pax: PaxRecords | undefined;
   let longName: string | undefined;
+  let longLink: string | undefined;
   let offset = 0;
   while (offset < end) {
     const block = await readExactly(file, offset, TAR_BLOCK);
@@ -44,12 +49,17 @@ export async function indexTar(file: FileHandle): Promise<Map<string, ArchivedFi
         if (size > MAX_EXTENSION_SIZE) throw bad('extension record is too long');
         const data = await readExactly(file, dataAt, size);
         if (header.type === 'x') pax = parsePaxRecords(data);
+        if (header.type === 'K') longLink = decodeLatin1(data).replace(/\0.*$/s, '');
         if (header.type === 'L') longName = decodeLatin1(data).replace(/\0.*$/s, '');
       } else {
         if (pax?.sparse === true || pax?.sparseName !== undefined)
           throw bad('sparse files are not supported');
         const path = (pax?.path ?? longName ?? readFields(header).name).replace(/^(?:\.\/)+/, '');
         if (REGULAR.includes(header.type)) add(found, path, { offset: dataAt, size });
+        if (header.type === '2' && links !== undefined && links.size < MAX_FILES) {
+          links.set(path, pax?.linkPath ?? longLink ?? readFields(header).linkName);
+        }
+        longLink = undefined;
         pax = undefined;
         longName = undefined;
       }
