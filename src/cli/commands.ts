@@ -44,6 +44,26 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/policy/lint.ts'),
   },
   {
+    path: ['policy', 'match'],
+    summary: 'show which scope and which settings speak for a name, without network',
+    examples: [
+      'bootseal policy match quay.io/acme/os:10',
+      'bootseal policy match --policy policy.json oci:/srv/os',
+    ],
+    group: 'Keys and trust',
+    load: () => import('./commands/policy/match.ts'),
+  },
+  {
+    path: ['policy', 'explain'],
+    summary: 'show why an image is accepted or refused, down to each signature',
+    examples: [
+      'bootseal policy explain quay.io/acme/os:10',
+      'bootseal policy explain --policy policy.json dir:os',
+    ],
+    group: 'Verify',
+    load: () => import('./commands/policy/explain.ts'),
+  },
+  {
     path: ['sign'],
     summary: 'sign an image in its registry',
     examples: [
@@ -71,9 +91,21 @@ export const commands: readonly CommandEntry[] = [
       'bootseal digest docker://quay.io/acme/os:10',
       'bootseal digest --epoch all oci:build',
       'bootseal digest --dump os.dump oci:build:latest',
+      'bootseal digest --lint oci:build:latest',
+      'bootseal digest --from-uki docker://quay.io/acme/os:10-sealed',
     ],
     group: 'Seal',
     load: () => import('./commands/digest.ts'),
+  },
+  {
+    path: ['digest', 'diff'],
+    summary: 'say what differs between two trees, which digests mind, and the likely cause',
+    examples: [
+      'bootseal digest diff oci:build docker://quay.io/acme/os:10',
+      'bootseal digest diff ./rootfs ./os.dump',
+    ],
+    group: 'Seal',
+    load: () => import('./commands/digest-diff.ts'),
   },
   {
     path: ['seal'],
@@ -206,7 +238,9 @@ export const commands: readonly CommandEntry[] = [
   },
 ];
 
-/** The command whose words the arguments start with. */
+/** The command whose words the arguments start with: `digest diff` before `digest`. */
 export function findCommand(argv: readonly string[]): CommandEntry | undefined {
-  return commands.find((entry) => entry.path.every((word, index) => argv[index] === word));
+  return commands
+    .filter((entry) => entry.path.every((word, index) => argv[index] === word))
+    .sort((a, b) => b.path.length - a.path.length)[0];
 }

@@ -24,7 +24,8 @@ async function proposals(words: readonly string[]): Promise<string[]> {
   if (entry === undefined) return nextWords(before, typed);
   const { command } = await entry.load();
   const choices = typed.startsWith('-') ? optionNames(command) : valuesOf(command, before.at(-1));
-  return choices.filter((choice) => choice.startsWith(typed));
+  // `digest` is a command, and so is `digest diff`.
+  return [...nextWords(before, typed), ...choices.filter((choice) => choice.startsWith(typed))];
 }
 
 function nextWords(before: readonly string[], typed: string): string[] {

@@ -18,7 +18,7 @@ export const epochFlags = {
     parse: text,
     optional: true,
     placeholder: 'NAME',
-    brief: 'rules of another release; "all" prints every one',
+    brief: 'rules by name or by release of bootc, such as 1.15; "all" prints every one',
   },
   erofs: { kind: 'enum', values: ['v0', 'v1', 'v2'], optional: true, brief: 'version of the image format' },
   hash: { kind: 'enum', values: ['sha256', 'sha512'], optional: true, brief: 'hash of fs-verity' },
@@ -56,7 +56,7 @@ export async function chooseEpochs(flags: EpochFlags): Promise<readonly Epoch[]>
   if (named === undefined) {
     throw usageError(
       `unknown epoch ${JSON.stringify(flags.epoch)}`,
-      `one of ${EPOCHS.map(({ name }) => name).join(', ')}, all`,
+      `one of ${EPOCHS.map(({ name }) => name).join(', ')}, all, or a release of bootc from 1.12 on`,
     );
   }
   return [
@@ -66,7 +66,7 @@ export async function chooseEpochs(flags: EpochFlags): Promise<readonly Epoch[]>
       ...(piecewise && { name: 'custom', bootc: '' }),
       ...(erofs && { version: erofs }),
       ...(hash && { algorithm: hash }),
-      ...(xattrs && { xattrs }),
+      ...(xattrs && { xattrs, directoryXattrs: xattrs }),
       ...(bootNsec && { bootNsec }),
     },
   ];

@@ -1,6 +1,8 @@
-/** What differs between two trees, path by path: to say why a digest is not the one that was promised. */
-import { equalBytes, encodeLatin1 } from '../bytes/bytes.ts';
-import { contentSize, lookup, walkTree, type Stat, type Time, type Tree, type TreeNode } from './tree.ts';
+/** What differs between two trees, in words: to say why a digest is not the one that was promised. */
+import { encodeLatin1 } from '../bytes/bytes.ts';
+import { encodeHex } from '../bytes/hex.ts';
+import { compareTrees, type Difference } from './compare.ts';
+import { contentSize, type RegularFile, type Time, type Tree, type TreeNode } from './tree.ts';
 
 export interface TreeDifference {
   /** With a leading slash; one character a byte. */
@@ -15,71 +17,89 @@ export function diffTrees(
   to: Tree,
   limit: number,
 ): { readonly differences: readonly TreeDifference[]; readonly total: number } {
-  const found: TreeDifference[] = [];
+  const found: { path: string; changes: string[] }[] = [];
   let total = 0;
-  const report = (path: string, changes: readonly string[]): void => {
-    if (changes.length === 0) return;
-    total += 1;
-    if (found.length < limit) found.push({ path: `/${path}`, changes });
-  };
-  walkTree(from, (path, node) => {
-    const other = lookup(to, path);
-    report(path, other === undefined ? ['removed'] : nodeChanges(node, other));
-  });
-  walkTree(to, (path) => {
-    if (lookup(from, path) === undefined) report(path, ['added']);
+  let last: string | undefined;
+  compareTrees(from, to, (difference) => {
+    const { path } = difference;
+    if (path !== last) {
+      total += 1;
+      last = path;
+      if (total <= limit) found.push({ path: `/${path}`, changes: [] });
+    }
+    if (total <= limit) found.at(-1)!.changes.push(changeText(difference));
   });
   return { differences: found, total };
 }
 
-function nodeChanges(from: TreeNode, to: TreeNode): string[] {
-  if (from.kind !== to.kind) return [`${from.kind} → ${to.kind}`];
-  return [...contentChanges(from, to), ...statChanges(from.stat, to.stat)];
+function changeText(difference: Difference): string {
+  const { attribute, left } = difference;
+  if (attribute === 'presence') return left === undefined ? 'added' : 'removed';
+  if (attribute === 'content') return 'content';
+  if (attribute.startsWith('xattr ')) return attribute.replace('xattr', 'attribute');
+  const [from, to] = sidesText(difference);
+  return attribute === 'type' ? `${from} → ${to}` : `${attribute} ${from} → ${to}`;
 }
 
-function contentChanges(from: TreeNode, to: TreeNode): string[] {
-  if (from.kind === 'regular' && to.kind === 'regular') {
-    if (contentSize(from) !== contentSize(to)) return [`size ${contentSize(from)} → ${contentSize(to)}`];
-    return sameContent(from, to) ? [] : ['content'];
+/** Either side of a difference for people: short, one character a byte, control characters as they are. */
+export function sidesText(difference: Difference): readonly [left: string, right: string] {
+  const { left, right, names, attribute } = difference;
+  if (attribute === 'hardlink' && names !== undefined) {
+    const [a, b] = names;
+    const text = (name: string): string => (name === difference.path ? 'its own file' : `link to /${name}`);
+    return [text(a), text(b)];
   }
-  if (from.kind === 'symlink' && to.kind === 'symlink') {
-    return from.target === to.target ? [] : [`target ${from.target} → ${to.target}`];
-  }
-  if ('rdev' in from && 'rdev' in to && from.rdev !== to.rdev) return [`device ${from.rdev} → ${to.rdev}`];
-  return [];
+  return [sideText(left, attribute), sideText(right, attribute)];
 }
 
-type Regular = Extract<TreeNode, { kind: 'regular' }>;
+/** Longer values are cut. */
+const MAX_VALUE = 48;
 
-function sameContent(from: Regular, to: Regular): boolean {
-  if (from.content.kind === 'inline' && to.content.kind === 'inline') {
-    return equalBytes(from.content.bytes, to.content.bytes);
+function sideText(node: TreeNode | undefined, attribute: Difference['attribute']): string {
+  if (node === undefined) return 'missing';
+  switch (attribute) {
+    case 'presence':
+    case 'type':
+      return node.kind;
+    case 'size':
+      return node.kind === 'regular' ? String(contentSize(node)) : node.kind;
+    case 'content':
+      return node.kind === 'regular' ? contentText(node) : node.kind;
+    case 'target':
+      return node.kind === 'symlink' ? node.target : node.kind;
+    case 'device':
+      return 'rdev' in node ? String(node.rdev) : node.kind;
+    case 'mode':
+      return node.stat.mode.toString(8);
+    case 'owner':
+      return `${node.stat.uid}:${node.stat.gid}`;
+    case 'mtime':
+      return formatTime(node.stat.mtime);
+    case 'hardlink':
+      return 'its own file';
+    default: {
+      const value = node.stat.xattrs.get(attribute.slice('xattr '.length));
+      return value === undefined ? 'missing' : bytesValue(value);
+    }
   }
-  if (from.content.kind !== 'external' || to.content.kind !== 'external') return false;
-  const { digests: a } = from.content;
-  const { digests: b } = to.content;
-  if (a.sha512 !== undefined && b.sha512 !== undefined) return equalBytes(a.sha512, b.sha512);
-  return a.sha256 !== undefined && b.sha256 !== undefined && equalBytes(a.sha256, b.sha256);
 }
 
-function statChanges(from: Stat, to: Stat): string[] {
-  const changes: string[] = [];
-  if (from.mode !== to.mode) changes.push(`mode ${from.mode.toString(8)} → ${to.mode.toString(8)}`);
-  if (from.uid !== to.uid || from.gid !== to.gid) {
-    changes.push(`owner ${from.uid}:${from.gid} → ${to.uid}:${to.gid}`);
-  }
-  if (from.mtime.seconds !== to.mtime.seconds || from.mtime.nanos !== to.mtime.nanos) {
-    changes.push(`mtime ${formatTime(from.mtime)} → ${formatTime(to.mtime)}`);
-  }
-  for (const name of new Set([...from.xattrs.keys(), ...to.xattrs.keys()])) {
-    const a = from.xattrs.get(name);
-    const b = to.xattrs.get(name);
-    if (a === undefined || b === undefined || !equalBytes(a, b)) changes.push(`attribute ${name}`);
-  }
-  return changes;
+function contentText({ content }: RegularFile): string {
+  if (content.kind === 'inline') return bytesValue(content.bytes);
+  const { sha512, sha256 } = content.digests;
+  if (sha512 !== undefined) return `sha512 ${encodeHex(sha512).slice(0, 12)}…`;
+  if (sha256 !== undefined) return `sha256 ${encodeHex(sha256).slice(0, 12)}…`;
+  return content.payload ?? 'unknown';
 }
 
-function formatTime({ seconds, nanos }: Time): string {
+function bytesValue(bytes: Uint8Array): string {
+  // Quotes and escapes, so that a space or an end of line shows.
+  const printable = bytes.every((byte) => (byte >= 0x20 && byte < 0x7f) || byte === 0x0a || byte === 0x0d);
+  const text = printable ? JSON.stringify(Buffer.from(bytes).toString('latin1')) : `0x${encodeHex(bytes)}`;
+  return text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE)}…` : text;
+}
+
+export function formatTime({ seconds, nanos }: Time): string {
   return `${seconds}.${String(nanos).padStart(9, '0')}`;
 }
 

@@ -1,14 +1,15 @@
 /** `bootseal digest IMAGE`: the composefs digest, as `composefs=` on the kernel command line of a sealed image holds it. */
-import { BootsealError } from '../../errors.ts';
 import type { Platform } from '../../formats/oci/descriptor.ts';
 import { defineCommand, imageArgument, text, usageError, type Command } from '../command.ts';
 import { chooseEpochs, epochFlags, type EpochFlags } from '../epoch-flags.ts';
-import { layerProgress } from '../layer-progress.ts';
 import { platformFlag } from '../platform-flag.ts';
-import { transportFlags, transportOptions, type TransportFlags } from '../transport-flags.ts';
+import { transportFlags, type TransportFlags } from '../transport-flags.ts';
 
 interface Flags extends EpochFlags, TransportFlags {
   readonly dump?: string;
+  readonly lint: boolean;
+  readonly fromUki: boolean;
+  readonly uki?: string;
   readonly platform?: Platform;
 }
 
@@ -16,7 +17,7 @@ export const command: Command = defineCommand<Flags, [image: string]>({
   description:
     'Computes, from the layers alone, the fs-verity digest of the composefs image that bootc makes of a container ' +
     'image. Every layer is checked against its digest and its diffID on the way. Without options the digest is ' +
-    'that of bootc 1.16.4 and later.',
+    'that of bootc 1.16.4 and later. A path that starts with / or . is a directory that holds such an image.',
   flags: {
     ...epochFlags,
     dump: {
@@ -26,27 +27,54 @@ export const command: Command = defineCommand<Flags, [image: string]>({
       placeholder: 'FILE',
       brief: 'also write the tree as composefs dump text',
     },
+    lint: {
+      kind: 'boolean',
+      default: false,
+      withNegated: false,
+      brief: 'instead, name what will make digests of it disagree later',
+    },
+    fromUki: {
+      kind: 'boolean',
+      default: false,
+      withNegated: false,
+      brief: 'instead, say by which rules the digest in its UKI was computed',
+    },
+    uki: {
+      kind: 'parsed',
+      parse: text,
+      optional: true,
+      placeholder: 'FILE',
+      brief: 'the same for a UKI that is not in the image',
+    },
     platform: platformFlag,
     ...transportFlags,
   },
-  args: [imageArgument('IMAGE')],
-  async run(context, flags, imageText) {
+  args: [imageArgument('IMAGE', 'image name, transport first, or a directory')],
+  async run(context, flags, name) {
     const epochs = await chooseEpochs(flags);
+    const fromUki = flags.fromUki || flags.uki !== undefined;
+    if (flags.lint || fromUki) {
+      refuseRules(flags, fromUki);
+      const { fromUkiOutcome, lintOutcome } = await import('../digest-modes.ts');
+      return flags.lint ? lintOutcome(name, flags, context) : fromUkiOutcome(name, flags.uki, flags, context);
+    }
     if (flags.dump !== undefined && epochs.length > 1)
       throw usageError('--dump writes one tree: name one epoch');
-    refuseDirectory(imageText);
-    const { digestImage } = await import('../../seal/digest.ts');
-    const { parseImageName } = await import('../../formats/reference/image-name.ts');
-    const { openSource } = await import('../../stores/open.ts');
-    const { openLayerPorts } = await import('../../stores/layer-ports.ts');
+    const { digestDirectory, digestImage } = await import('../../seal/digest.ts');
+    const { openRootInput } = await import('../tree-inputs.ts');
+    const { readPorts } = await import('../digest-modes.ts');
     const { digestJson, digestTable } = await import('../render/digests.ts');
-    const source = await openSource(parseImageName(imageText), transportOptions(flags, context));
+    const { input, close } = await openRootInput(name, flags, context);
     try {
-      const onProgress = await layerProgress(context);
-      const result = await digestImage(
-        { epochs, dump: flags.dump !== undefined, ...(flags.platform && { platform: flags.platform }) },
-        { source, openLayerPorts, signal: context.signal, onProgress },
-      );
+      const request = { epochs, dump: flags.dump !== undefined };
+      const ports = await readPorts(context);
+      const result =
+        input.kind === 'directory'
+          ? await digestDirectory({ ...request, directory: input.path }, ports)
+          : await digestImage(
+              { ...request, ...(input.platform && { platform: input.platform }) },
+              { ...ports, source: input.source },
+            );
       if (flags.dump !== undefined) {
         const { writeFileAtomic } = await import('../../stores/atomic-write.ts');
         await writeFileAtomic(flags.dump, result.dump ?? []);
@@ -58,16 +86,18 @@ export const command: Command = defineCommand<Flags, [image: string]>({
         json: digestJson(result),
       };
     } finally {
-      await source.close();
+      await close();
     }
   },
 });
 
-/** A path and not an image name: nothing else starts so. */
-function refuseDirectory(name: string): void {
-  if (!/^(\.{0,2}\/|\.{1,2}$)/.test(name)) return;
-  throw new BootsealError('digest/directory-unsupported', 'digests of directories are not supported yet', {
-    where: name,
-    hint: 'give an image, such as oci:FOLDER:TAG or docker://HOST/NAME:TAG',
-  });
+function refuseRules(flags: Flags, fromUki: boolean): void {
+  const { epoch, erofs, hash, xattrs, bootNsec, dump, plain } = flags;
+  if (flags.lint && fromUki)
+    throw usageError('--lint and --from-uki are different questions: ask one at a time');
+  if (plain || [epoch, erofs, hash, xattrs, bootNsec, dump].some((flag) => flag !== undefined)) {
+    throw usageError(
+      `${flags.lint ? '--lint' : '--from-uki'} tries all rules: leave out options that choose some`,
+    );
+  }
 }
