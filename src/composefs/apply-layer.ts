@@ -42,6 +42,7 @@ interface GrowingContent {
   readonly kind: 'external';
   readonly size: number;
   readonly digests: VerityDigests;
+  readonly entry: number;
   captured?: Uint8Array;
 }
 
@@ -142,7 +143,7 @@ export function createLayerApplier(tree: Tree, options: ApplyOptions): TarReader
       inline = new Uint8Array(size);
       return { kind: 'regular', stat: statOf(entry), content: { kind: 'inline', bytes: inline } };
     }
-    external = { kind: 'external', size, digests: {} };
+    external = { kind: 'external', size, digests: {}, entry: usage.entries };
     keep = capture(path, size);
     if (keep) usage.capturedBytes += size;
     if (usage.capturedBytes > limits.capturedBytes) {

@@ -15,6 +15,7 @@ import { DEFAULT_LIMITS, type LayerLimits } from './limits.ts';
 import type { LayerInput } from '../stores/image.ts';
 import type { HashPool, LayerPorts } from './ports.ts';
 import { neededByTransform } from './transform.ts';
+import { createContentReader, missingContents } from './missing-contents.ts';
 import { cloneTree, emptyTree, type Tree } from './tree.ts';
 
 export type { LayerInput } from '../stores/image.ts';
@@ -65,8 +66,12 @@ export async function treeFromLayers(
   const capture = (path: string, size: number): boolean =>
     neededByTransform(path, size) || (options.capture?.(path, size) ?? false);
 
+  /** Number of the first entry of each layer. */
+  const firstEntries: number[] = [];
+
   for (const [index, layer] of layers.entries()) {
     const label = `layer ${index + 1} (${layer.digest})`;
+    firstEntries.push(usage.entries + 1);
     try {
       const applier = createLayerApplier(tree, { hasher, limits, usage, capture, label });
       let compressed = 0;
@@ -96,7 +101,27 @@ export async function treeFromLayers(
     }
   }
   await hasher.finish();
+  await captureHardlinked(layers, firstEntries);
   return tree;
+
+  /** Files that a transform looks into under a name that is a hardlink: their bytes went by under another one. */
+  async function captureHardlinked(all: readonly LayerInput[], first: readonly number[]): Promise<void> {
+    const missing = missingContents(tree, limits.capturedBytes - usage.capturedBytes);
+    for (const [index, layer] of all.entries()) {
+      const wanted = [...missing].filter(
+        ([entry]) => entry >= first[index] && entry < (first[index + 1] ?? Infinity),
+      );
+      if (wanted.length === 0) continue;
+      const decoded = decoder(
+        counted(layer, options.signal, () => undefined),
+        compressionOf(layer.mediaType),
+        digestParts(layer.diffId).algorithm,
+      );
+      const reader = createContentReader(new Map(wanted), first[index]);
+      for await (const chunk of decoded) reader.push(chunk);
+      checkDiffId(layer.diffId, decoded.digest());
+    }
+  }
 }
 
 export interface ApplyLayerOptions {

@@ -30,15 +30,31 @@ export function countLinks(tree: Tree): Map<Leaf, LeafLinks> {
       continue;
     }
     link.count += 1;
-    if (node.kind === 'character' && node.rdev === 0) {
-      throw new BootsealError(
-        'composefs/hardlinked-whiteout',
-        'a whiteout device (0:0) has more than one name',
-        {
-          where: shownPath(name),
-        },
-      );
-    }
+    if (isWhiteout(node)) throw hardlinkedWhiteout(name);
   }
   return links;
+}
+
+/** As {@link countLinks}, where the links themselves do not matter. */
+export function refuseHardlinkedWhiteouts(tree: Tree): void {
+  const seen = new Set<TreeNode>();
+  const stack: Directory[] = [tree.root];
+  for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
+    for (const [name, node] of next.children) {
+      if (node.kind === 'directory') stack.push(node);
+      else if (isWhiteout(node) && seen.size === seen.add(node).size) throw hardlinkedWhiteout(name);
+    }
+  }
+}
+
+function isWhiteout(node: TreeNode): boolean {
+  return node.kind === 'character' && node.rdev === 0;
+}
+
+function hardlinkedWhiteout(name: string): BootsealError {
+  return new BootsealError(
+    'composefs/hardlinked-whiteout',
+    'a whiteout device (0:0) has more than one name',
+    { where: shownPath(name) },
+  );
 }

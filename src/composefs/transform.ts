@@ -8,6 +8,7 @@ import { checkBootEntries, isLoaderEntry } from './boot-entries.ts';
 import { isSelinuxFile } from './selinux/config.ts';
 import { applyPolicy } from './selinux/label.ts';
 import { SELINUX_XATTR } from './selinux/relabel.ts';
+import { refuseHardlinkedWhiteouts } from './links.ts';
 import { cloneTree, EMPTY_STAT, walkTree, type Directory, type Stat, type Tree } from './tree.ts';
 
 /** `allowlist` keeps security.capability alone, as bootc does; `keep-user` user.* as well; `all` every one. */
@@ -72,14 +73,17 @@ export interface BootOptions {
  * `composefs/bad-boot-entry`, and what {@link applyPolicy} throws. The tree given is left as it is.
  */
 export function transformForBoot(tree: Tree, options: BootOptions): Tree {
-  // 1. Boot entries must make sense, although none of them stays.
+  // 1. What the image may not hold before /boot is emptied and labels split hardlinks: it is stored like that too.
+  refuseHardlinkedWhiteouts(tree);
+
+  // 2. Boot entries must make sense, although none of them stays.
   checkBootEntries(tree);
   if (options.aboot === true) checkAboot(tree);
 
-  // 2. Old labels go. (They have gone already where the allowlist was applied.)
+  // 3. Old labels go. (They have gone already where the allowlist was applied.)
   const result = cloneTree(tree, (stat) => filterXattrs(stat, (name) => name !== SELINUX_XATTR));
 
-  // 3. /boot and /sysroot become empty, with /usr's time.
+  // 4. /boot and /sysroot become empty, with /usr's time.
   const { seconds, nanos } =
     options.time === 'zero' ? EMPTY_STAT.mtime : requireDirectory(result, 'usr').stat.mtime;
   for (const name of ['boot', 'sysroot']) {
@@ -95,7 +99,7 @@ export function transformForBoot(tree: Tree, options: BootOptions): Tree {
     };
   }
 
-  // 4. The image's own policy, where it has one, gives every file a label.
+  // 5. The image's own policy, where it has one, gives every file a label.
   applyPolicy(result, { splitHardlinks: options.splitHardlinks ?? true });
   return result;
 }

@@ -36,6 +36,8 @@ export type RegularContent =
       readonly digests: VerityDigests;
       /** Path of the object, from a dump that names it without a digest. */
       readonly payload?: string;
+      /** Number of the entry that it came in, counted from 1 over all layers. */
+      readonly entry?: number;
       /** The content itself, where the reader of the layers asked for it. */
       readonly captured?: Uint8Array;
     };
