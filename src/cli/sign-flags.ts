@@ -2,7 +2,10 @@
 import type { FlagParametersForType } from '@stricli/core';
 import { SIGNATURE_FORMS, type SignatureForm } from '../sign/acceptance.ts';
 import type { SigstorePrivateKey } from '../formats/cosign/private-key.ts';
+import type { SimpleSigner } from '../sign/sign-forms.ts';
 import type { SignOptions } from '../sign/sign-manifest.ts';
+import type { SimpleSignerRequest } from '../sign/simple-signer.ts';
+import type { BootsealError } from '../errors.ts';
 import { text, usageError } from './command.ts';
 import type { CliContext } from './context.ts';
 import { transportFlags, type TransportFlags } from './transport-flags.ts';
@@ -11,6 +14,7 @@ import { packageVersion } from './version.ts';
 export interface SignFlags extends TransportFlags {
   readonly signBySigstorePrivateKey?: string;
   readonly key?: string;
+  readonly signBy?: string;
   readonly signPassphraseFile?: string;
   readonly signIdentity?: string;
   readonly format?: readonly SignatureForm[];
@@ -28,6 +32,7 @@ const flag = { kind: 'boolean', default: false, withNegated: false } as const;
 export const signFlags: FlagParametersForType<SignFlags> = {
   signBySigstorePrivateKey: { ...file, brief: 'encrypted private key, made by bootseal, skopeo or cosign' },
   key: { ...file, brief: 'the same, as cosign spells it' },
+  signBy: { ...file, placeholder: 'FINGERPRINT', brief: 'make a simple signature with this key of your gpg' },
   signPassphraseFile: { ...file, brief: 'its first line is the passphrase; otherwise it is asked for' },
   signIdentity: { ...file, placeholder: 'REFERENCE', brief: 'name to sign instead of the image’s own' },
   format: {
@@ -38,7 +43,11 @@ export const signFlags: FlagParametersForType<SignFlags> = {
     brief:
       'attachment (podman, skopeo, bootc, cosign 2), bundle (cosign 3), or both: attachment,bundle (default)',
   },
-  'registries.d': { ...file, placeholder: 'DIR', brief: 'registries.d to check for the warning' },
+  'registries.d': {
+    ...file,
+    placeholder: 'DIR',
+    brief: 'where simple signatures are kept, and what the warning is about',
+  },
   all: { ...flag, brief: 'sign every instance of an index too' },
   dryRun: { ...flag, brief: 'tell what would be signed' },
   replaceKey: {
@@ -65,6 +74,39 @@ function parseForms(input: string): readonly SignatureForm[] {
   return [...new Set(forms)];
 }
 
+/** What is made: as `--format` says for the sigstore key, and a simple signature for the key of gpg. */
+export function formsOf({
+  format,
+  key,
+  signBySigstorePrivateKey,
+  signBy,
+}: SignFlags): readonly SignatureForm[] {
+  const hasKey = key !== undefined || signBySigstorePrivateKey !== undefined;
+  if (format !== undefined && !hasKey) throw usageError('--format is for a sigstore key');
+  const sigstore = hasKey || signBy === undefined ? (format ?? (['attachment', 'bundle'] as const)) : [];
+  return signBy === undefined ? sigstore : [...sigstore, 'simple'];
+}
+
+/** The key of gpg, with what it is to sign; undefined where none is named. */
+export async function simpleSignerOf(
+  context: CliContext,
+  flags: SignFlags,
+  request: Omit<SimpleSignerRequest, 'env'>,
+): Promise<SimpleSigner | undefined> {
+  const { signBy: key, signPassphraseFile: passphraseFile } = flags;
+  if (key === undefined) return undefined;
+  const [{ openGpgKey }, { simpleSigner }] = await Promise.all([
+    import('../sign/gpg-signer.ts'),
+    import('../sign/simple-signer.ts'),
+  ]);
+  const { env, signal } = context;
+  const opened = await openGpgKey(
+    { key, ...(passphraseFile !== undefined && { passphraseFile }) },
+    { env, signal },
+  );
+  return simpleSigner(opened, { ...request, env });
+}
+
 /** Asks for the passphrase where the key has one and no file holds it. */
 export async function keyOf(context: CliContext, flags: SignFlags): Promise<SigstorePrivateKey> {
   const { key, signBySigstorePrivateKey, signPassphraseFile: passphraseFile } = flags;
@@ -72,10 +114,20 @@ export async function keyOf(context: CliContext, flags: SignFlags): Promise<Sigs
     throw usageError('--key and --sign-by-sigstore-private-key mean the same: give one');
   }
   const keyFile = key ?? signBySigstorePrivateKey;
-  if (keyFile === undefined) throw usageError('name the key: --sign-by-sigstore-private-key FILE');
+  if (keyFile === undefined) {
+    throw usageError('name the key: --sign-by-sigstore-private-key FILE, or --sign-by FINGERPRINT');
+  }
+  if (flags.signBy !== undefined && passphraseFile !== undefined) throw twoKeysOnePassphrase();
   const { loadPrivateKey } = await import('../sign/private-key-file.ts');
   const request = { keyFile, ...(passphraseFile !== undefined && { passphraseFile }) };
   return loadPrivateKey(request, (question) => context.askSecret(question));
+}
+
+/** In skopeo's words. */
+export function twoKeysOnePassphrase(): BootsealError {
+  return usageError(
+    'Only one of --sign-by and --sign-by-sigstore-private-key can be used with --sign-passphrase-file',
+  );
 }
 
 /** What is recorded in signatures; the time is SOURCE_DATE_EPOCH where a build must give the same bytes again. */

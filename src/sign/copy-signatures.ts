@@ -12,6 +12,7 @@ import { formatImageName, type ImageName } from '../formats/reference/image-name
 import type { ImageDestination } from '../stores/image.ts';
 import { readAttachment, type AttachmentStore } from '../verify/signatures-of.ts';
 import { appendAttachment } from './append-attachment.ts';
+import { simplePlace, type SimplePlaceRequest } from './simple-place.ts';
 
 /** What one manifest has. */
 export interface SignaturesOf {
@@ -19,7 +20,7 @@ export interface SignaturesOf {
   /** Came with it. */
   readonly kept: readonly RawSignature[];
   /** Made here, before anything was written: what cannot be signed is known early. */
-  readonly made: readonly { readonly signer: CopySigner; readonly signature: SigstoreSignature }[];
+  readonly made: readonly { readonly signer: CopySigner; readonly signature: RawSignature }[];
 }
 
 export interface SignatureCounts {
@@ -28,18 +29,15 @@ export interface SignatureCounts {
 }
 
 /**
- * Before any blob is written: what cannot be kept is refused, in skopeo's words. Throws `copy/loses-signatures`,
- * a usage error.
+ * Before anything is asked of the destination: what it cannot keep is refused, in skopeo's words. Throws
+ * `copy/loses-signatures`, a usage error.
  */
 export function demandRoom(destination: ImageName, wanted: readonly SignaturesOf[]): void {
-  const all = wanted.flatMap(({ kept, made }) => [...kept, ...made.map(({ signature }) => signature)]);
-  if (all.length === 0) return;
+  if (wanted.every(({ kept, made }) => kept.length + made.length === 0)) return;
   switch (destination.transport) {
     case 'dir':
-      return;
     case 'docker':
-      if (all.every(({ kind }) => kind === 'sigstore')) return;
-      throw losing(destination, 'simple signing signatures need a look-aside store');
+      return;
     case 'docker-archive':
       throw losing(destination, 'Storing signatures for docker tar files is not supported');
     case 'oci':
@@ -47,6 +45,20 @@ export function demandRoom(destination: ImageName, wanted: readonly SignaturesOf
     case 'containers-storage':
     default:
       throw losing(destination, 'Pushing signatures for OCI images is not supported');
+  }
+}
+
+/** Before any blob is written: a look-aside store that cannot be written. Throws `lookaside/not-writable`, `file/cannot-write`. */
+export async function probeRoom(
+  destination: ImageDestination,
+  wanted: readonly SignaturesOf[],
+  places: SimplePlaceRequest,
+): Promise<void> {
+  const { name } = destination;
+  if (name.transport !== 'docker') return;
+  for (const { digest, kept, made } of wanted) {
+    const all = [...kept, ...made.map(({ signature }) => signature)];
+    if (all.some(isSimple)) await simplePlace(name.reference, destination, places).probe(digest);
   }
 }
 
@@ -58,12 +70,20 @@ export async function putSignatures(
   destination: ImageDestination,
   { digest, kept, made }: SignaturesOf,
   counts: SignatureCounts,
-  signal: AbortSignal | undefined,
+  { signal, ...places }: SimplePlaceRequest & { readonly signal?: AbortSignal },
 ): Promise<void> {
-  const present = [...kept, ...(made.length === 0 ? [] : await readPresent(destination, digest))];
-  const fresh = made
-    .filter(({ signer }) => !present.some((signature) => signer.isOwn(signature, digest)))
-    .map(({ signature }) => signature);
+  const { name } = destination;
+  const store = name.transport === 'docker' ? simplePlace(name.reference, destination, places) : undefined;
+  const present = [...kept];
+  if (made.some(({ signature }) => !isSimple(signature)))
+    present.push(...(await readPresent(destination, digest)));
+  if (store !== undefined && made.some(({ signature }) => isSimple(signature))) {
+    present.push(...(await store.read(digest)).signatures);
+  }
+  const fresh: RawSignature[] = [];
+  for (const { signer, signature } of made) {
+    if (!(await someOwn(signer, present, digest))) fresh.push(signature);
+  }
   const added = [...kept, ...fresh];
   counts.copied += kept.length;
   counts.made += fresh.length;
@@ -72,8 +92,26 @@ export async function putSignatures(
     await destination.putSignatures(digest, added.map(encodeStoredSignature));
     return;
   }
+  const simple = added.filter(isSimple);
+  if (simple.length > 0) await store?.append(digest, simple.map(encodeStoredSignature));
   const sigstore = added.filter((signature): signature is SigstoreSignature => signature.kind === 'sigstore');
+  if (sigstore.length === 0) return;
   await appendAttachment(destination, destination, digest, sigstore, { ...(signal && { signal }) });
+}
+
+async function someOwn(
+  signer: CopySigner,
+  present: readonly RawSignature[],
+  digest: Digest,
+): Promise<boolean> {
+  for (const signature of present) {
+    if (await signer.isOwn(signature, digest)) return true;
+  }
+  return false;
+}
+
+function isSimple({ kind }: RawSignature): boolean {
+  return kind === 'simple-signing';
 }
 
 async function readPresent(destination: ImageDestination, digest: Digest): Promise<readonly RawSignature[]> {

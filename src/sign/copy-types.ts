@@ -1,5 +1,5 @@
 /** What a copy is asked, given and answers. */
-import type { RawSignature, SigstoreSignature } from '../formats/cosign/signature.ts';
+import type { RawSignature } from '../formats/cosign/signature.ts';
 import type { Platform } from '../formats/oci/descriptor.ts';
 import type { Digest } from '../formats/oci/digest.ts';
 import type { ImageName } from '../formats/reference/image-name.ts';
@@ -26,16 +26,17 @@ export interface CopyRequest {
 
 /** Signs manifests while they are copied; the key and the identity are the caller's. */
 export interface CopySigner {
-  sign(digest: Digest): SigstoreSignature;
+  sign(digest: Digest): RawSignature | Promise<RawSignature>;
   /** True for a signature that says what `sign` would say: it is not made again. */
-  isOwn(signature: RawSignature, digest: Digest): boolean;
+  isOwn(signature: RawSignature, digest: Digest): boolean | Promise<boolean>;
 }
 
 export interface CopyPorts {
   /** The policy. Left out: every source is accepted (`--insecure-policy`). */
   readonly admit?: Admit;
-  /** Says whether attachments are looked for in the source's registry. */
+  /** Where signatures are looked for at the source, and where simple ones are written for the destination. */
   readonly registries?: RegistriesConfig;
+  readonly env?: NodeJS.ProcessEnv;
   readonly signers?: readonly CopySigner[];
   readonly sourceTransport?: TransportOptions;
   readonly destinationTransport?: TransportOptions;

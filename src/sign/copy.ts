@@ -15,7 +15,7 @@ import type { PolicyVerdict } from '../trust/verdict.ts';
 import { chooseInstances } from '../verify/instances.ts';
 import { readSignatures } from '../verify/signatures-of.ts';
 import { copyBlobs, type BlobCounts } from './copy-blobs.ts';
-import { demandRoom, putSignatures, type SignatureCounts, type SignaturesOf } from './copy-signatures.ts';
+import { demandRoom, probeRoom, putSignatures, type SignatureCounts, type SignaturesOf } from './copy-signatures.ts';
 import { copySteps } from './copy-steps.ts';
 import type { CopyPorts, CopyRequest, CopyResult } from './copy-types.ts';
 
@@ -34,9 +34,10 @@ export async function copyImage(request: CopyRequest, ports: CopyPorts = {}): Pr
     // 3. Signatures, and whether they will have a place.
     const wanted = await gatherSignatures(request, plan, source, ports);
     demandRoom(request.to, wanted);
-    // 4. The copy.
     const destination = await openDestination(request.to, ports.destinationTransport);
     try {
+      await probeRoom(destination, wanted, ports);
+      // 4. The copy.
       const signatures: SignatureCounts = { copied: 0, made: 0 };
       const blobs = await write(request, plan, { wanted, counts: signatures }, source, destination, ports);
       const { digest, mediaType } = plan.top;
@@ -100,7 +101,8 @@ async function gatherSignatures(
       request.removeSignatures === true
         ? []
         : (await readSignatures(source, digest, ports.registries ?? NO_REGISTRIES_CONFIG)).signatures;
-    const made = (ports.signers ?? []).map((signer) => ({ signer, signature: signer.sign(digest) }));
+    const made = [];
+    for (const signer of ports.signers ?? []) made.push({ signer, signature: await signer.sign(digest) });
     lists.push({ digest, kept, made });
   }
   return lists;
@@ -129,7 +131,7 @@ async function write(
     await destination.putTopManifest(plan.top);
     // Before the name changes its meaning: nobody sees the image without its signatures.
     for (const list of signatures.wanted) {
-      await putSignatures(destination, list, signatures.counts, ports.signal);
+      await putSignatures(destination, list, signatures.counts, ports);
     }
     ports.signal?.throwIfAborted();
     await destination.commit();

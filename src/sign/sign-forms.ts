@@ -31,7 +31,12 @@ export interface SignPlace {
 /** Simple signing: makes and stores an OpenPGP signature, in the lookaside store that registries.d names. */
 export interface SimpleSigner {
   readonly fingerprint: string;
-  sign(image: ManifestBlob, identity: DockerReference, dryRun: boolean): Promise<Omit<SignedForm, 'form'>>;
+  sign(
+    image: ManifestBlob,
+    identity: DockerReference,
+    dryRun: boolean,
+    destination: ImageDestination,
+  ): Promise<Omit<SignedForm, 'form'>>;
 }
 
 export interface FormOptions {
@@ -50,7 +55,9 @@ export async function signAs(
   options: FormOptions,
 ): Promise<SignedForm> {
   if (form === 'simple') {
-    return { form, ...(await options.simple!.sign(image, place.identity, options.dryRun === true)) };
+    const { identity, destination } = place;
+    const signed = await options.simple!.sign(image, identity, options.dryRun === true, destination);
+    return { form, ...signed };
   }
   const key = options.key!;
   return form === 'bundle'

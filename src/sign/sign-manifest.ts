@@ -22,7 +22,7 @@ export interface SignOptions {
 
 /**
  * `identity` is the name that verifiers will compare: repository with tag, or with digest. Throws
- * `sign/bare-identity`, `sign/weak-digest`.
+ * `sign/bare-identity`, `sign/digest-algorithm`.
  */
 export function signManifest(
   digest: Digest,
@@ -30,18 +30,7 @@ export function signManifest(
   key: SigstorePrivateKey,
   options: SignOptions = {},
 ): SigstoreSignature {
-  if (identity.tag === undefined && identity.digest === undefined) {
-    throw new BootsealError(
-      'sign/bare-identity',
-      `reference ${formatReference(identity)} can’t be signed, it has neither a tag nor a digest`,
-      { exit: 2, hint: 'name the tag: --sign-identity REPOSITORY:TAG' },
-    );
-  }
-  if (!digest.startsWith('sha256:')) {
-    throw new BootsealError('sign/digest-algorithm', `no verifier accepts a signature over ${digest}`, {
-      hint: 'containers/image compares SHA-256 manifest digests only',
-    });
-  }
+  checkSignable(digest, identity);
   const payload = encodePayload({
     manifestDigest: digest,
     dockerReference: formatReference(identity),
@@ -54,6 +43,22 @@ export function signManifest(
     annotations: new Map([[SIGNATURE_ANNOTATION, signBytes(key, payload).toString('base64')]]),
     madeBy: key.publicKey,
   };
+}
+
+/** What no verifier would accept is not signed. Throws `sign/bare-identity`, `sign/digest-algorithm`. */
+export function checkSignable(digest: Digest, identity: DockerReference): void {
+  if (identity.tag === undefined && identity.digest === undefined) {
+    throw new BootsealError(
+      'sign/bare-identity',
+      `reference ${formatReference(identity)} can’t be signed, it has neither a tag nor a digest`,
+      { exit: 2, hint: 'name the tag: --sign-identity REPOSITORY:TAG' },
+    );
+  }
+  if (!digest.startsWith('sha256:')) {
+    throw new BootsealError('sign/digest-algorithm', `no verifier accepts a signature over ${digest}`, {
+      hint: 'containers/image compares SHA-256 manifest digests only',
+    });
+  }
 }
 
 /** SHA-256 whatever the curve; Ed25519 is pure: the only forms that containers/image verifies. */

@@ -1,7 +1,6 @@
 /** `copy SOURCE DESTINATION`: move an image between stores, judged by policy, unchanged. */
 import { parseImageName } from '../../formats/reference/image-name.ts';
-import { defineCommand, imageArgument, text, usageError, type Command } from '../command.ts';
-import type { CliContext } from '../context.ts';
+import { defineCommand, imageArgument, text, type Command } from '../command.ts';
 import {
   chosenPlatform,
   destinationOptions,
@@ -11,18 +10,16 @@ import {
   type EndFlags,
   type PlatformFlags,
 } from '../copy-flags.ts';
-import type { CopyRequest, CopySigner } from '../../sign/copy.ts';
+import { copySigners, copySignFlags, type CopySignFlags } from '../copy-signers.ts';
+import type { CopyRequest } from '../../sign/copy.ts';
 
-interface Flags extends EndFlags, PlatformFlags {
+interface Flags extends EndFlags, PlatformFlags, CopySignFlags {
   readonly all: boolean;
   readonly preserveDigests: boolean;
   readonly removeSignatures: boolean;
   readonly policy?: string;
   readonly insecurePolicy: boolean;
   readonly 'registries.d'?: string;
-  readonly signBySigstorePrivateKey?: string;
-  readonly signPassphraseFile?: string;
-  readonly signIdentity?: string;
   readonly digestfile?: string;
 }
 
@@ -45,14 +42,8 @@ export const command: Command = defineCommand<Flags, [source: string, destinatio
       placeholder: 'DIR',
       brief: 'where signatures are kept, instead of the system’s',
     },
-    signBySigstorePrivateKey: { ...file, brief: 'sign the copy with this sigstore key' },
-    signPassphraseFile: { ...file, brief: 'its passphrase, on the first line' },
-    signIdentity: {
-      ...file,
-      placeholder: 'NAME',
-      brief: 'name to sign, instead of the destination’s own',
-    },
     digestfile: { ...file, brief: 'write the digest of the copy here' },
+    ...copySignFlags,
     ...platformFlags,
     ...endFlags,
   },
@@ -73,7 +64,7 @@ export const command: Command = defineCommand<Flags, [source: string, destinatio
       env: context.env,
       ...(directory !== undefined && { directory }),
     });
-    const signers = await makeSigners(context, flags, request);
+    const signers = await copySigners(context, flags, request.to);
     const { from: image } = request;
     const { policy: policyFile } = flags;
     const admit = flags.insecurePolicy
@@ -105,14 +96,3 @@ export const command: Command = defineCommand<Flags, [source: string, destinatio
     };
   },
 });
-
-async function makeSigners(context: CliContext, flags: Flags, request: CopyRequest): Promise<CopySigner[]> {
-  const { signBySigstorePrivateKey: keyFile, signPassphraseFile: passphraseFile, signIdentity } = flags;
-  if (keyFile === undefined) {
-    if (signIdentity === undefined && passphraseFile === undefined) return [];
-    throw usageError('nothing to sign with: give --sign-by-sigstore-private-key FILE');
-  }
-  const { copySigner } = await import('../../sign/copy-signer.ts');
-  const key = { keyFile, ...(passphraseFile !== undefined && { passphraseFile }) };
-  return [await copySigner(request.to, key, signIdentity, (question) => context.askSecret(question))];
-}

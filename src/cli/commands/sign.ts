@@ -2,14 +2,23 @@
 import type { ReplacedImage } from '../../sign/replace-key.ts';
 import { defineCommand, imageArgument, usageError, type Command, type Outcome } from '../command.ts';
 import type { CliContext } from '../context.ts';
-import { imagesOf, keyOf, signFlags, signOptions, type SignFlags } from '../sign-flags.ts';
+import {
+  formsOf,
+  imagesOf,
+  keyOf,
+  signFlags,
+  signOptions,
+  simpleSignerOf,
+  type SignFlags,
+} from '../sign-flags.ts';
 import { transportOptions } from '../transport-flags.ts';
 
 export const command: Command = defineCommand<SignFlags, string[]>({
   description:
     'Signs the digest that the name means now, under that name, and adds the signature to those that are there, both ' +
     'as the attachment that podman, skopeo and bootc read and as the bundle that cosign 3 looks for; the result says ' +
-    'which tools will accept it. A second run with the same key changes nothing. The attachment is written whatever ' +
+    'which tools will accept it. With --sign-by also, or only, a simple signature by a key of gpg, for the look-aside ' +
+    'store of registries.d. A second run with the same key changes nothing. The attachment is written whatever ' +
     'registries.d says; a warning tells when readers with the settings of this machine would not look for it.\n' +
     'With --replace-key: new signatures first, checked in the registry, then the old ones go. Cut off at any moment, ' +
     'every image has a valid signature, and the same command finishes the work.',
@@ -43,17 +52,25 @@ async function signOne(context: CliContext, flags: SignFlags, image: string): Pr
     env: context.env,
     ...(directory !== undefined && { directory }),
   });
+  const forms = formsOf(flags);
+  const options = signOptions(context);
+  const simple =
+    name.transport === 'docker'
+      ? await simpleSignerOf(context, flags, { repository: name.reference, registries, options })
+      : undefined;
+  const key = forms.some((form) => form !== 'simple') ? await keyOf(context, flags) : undefined;
   const result = await signImage(
     {
       image: name,
       ...(identity && { identity }),
       all: flags.all,
       dryRun: flags.dryRun,
-      forms: flags.format ?? ['attachment', 'bundle'],
-      options: signOptions(context),
+      forms,
+      options,
     },
     {
-      key: await keyOf(context, flags),
+      ...(key && { key }),
+      ...(simple && { simple }),
       registries,
       transport: transportOptions(flags, context),
       signal: context.signal,
@@ -82,9 +99,14 @@ async function replace(
   oldFile: string,
   given: readonly string[],
 ): Promise<Outcome> {
-  const extra = flags.all || flags.dryRun || flags.format !== undefined || flags.signIdentity !== undefined;
+  const extra =
+    flags.all ||
+    flags.dryRun ||
+    [flags.format, flags.signIdentity, flags.signBy].some((given) => given !== undefined);
   if (extra)
-    throw usageError('--replace-key signs what the old key signed: no --all, --format, --sign-identity');
+    throw usageError(
+      '--replace-key signs what the old key signed: no --all, --format, --sign-by, --sign-identity',
+    );
   const listed = await imagesOf(given, flags.imagesFrom, context.signal);
   if (listed.length === 0) throw usageError('name images, or a list of them: --images-from FILE');
   const [{ replaceKey }, { readPublicKeys }, { parseImageName }] = await Promise.all([

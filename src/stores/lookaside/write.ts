@@ -1,5 +1,7 @@
 /** Writing simple signatures into a look-aside store. Only a local one can be written: a web server is given a copy. */
-import { mkdir, rm } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { access, mkdir, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { BootsealError, isBootsealError } from '../../errors.ts';
 import { equalBytes } from '../../bytes/bytes.ts';
 import type { Digest } from '../../formats/oci/digest.ts';
@@ -64,8 +66,22 @@ export async function replaceInLookaside(
   });
 }
 
-/** Says whether a store can be written, before anything else is done. Throws `lookaside/not-writable`. */
-export function writableLocation(base: string, path: string, digest: Digest): LookasideLocation {
+/** Finds out whether signatures could be written, before anything else is done. Throws as writing would. */
+export async function probeLookaside(base: string, path: string, digest: Digest): Promise<void> {
+  const { folder } = writableLocation(base, path, digest);
+  for (let existing = folder; ; existing = dirname(existing)) {
+    try {
+      await access(existing, constants.W_OK | constants.X_OK);
+      return;
+    } catch (error) {
+      // Folders that are missing will be made in the first that is there.
+      if (systemCode(error) === 'ENOENT' && existing !== '/') continue;
+      throw cannotWrite(folder, error);
+    }
+  }
+}
+
+function writableLocation(base: string, path: string, digest: Digest): LookasideLocation {
   const location = lookasideLocation(base, path, digest);
   const { scheme } = location;
   if (scheme === 'file') return location;

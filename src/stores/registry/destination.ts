@@ -9,6 +9,7 @@ import { openClient } from './client.ts';
 import { attachmentTag, putManifest } from './manifests.ts';
 import { optionsForPush } from './pull.ts';
 import { getAttachment } from './attachment.ts';
+import { signatureExtension } from './signature-extension.ts';
 import { putReferrer, removeReferrers } from './referrers-write.ts';
 
 type DockerName = Extract<ImageName, { readonly transport: 'docker' }>;
@@ -24,6 +25,7 @@ export async function openRegistryDestination(
 ): Promise<ImageDestination> {
   const client = await openClient(name.reference, await optionsForPush(name.reference, options));
   const { digest } = name.reference;
+  const extension = signatureExtension(client);
   let top: ManifestBlob | undefined;
   return {
     name,
@@ -45,6 +47,7 @@ export async function openRegistryDestination(
       putReferrer(client, image, manifest, descriptor, options.signal),
     removeReferrers: (image, artifacts) => removeReferrers(client, image, artifacts, options.signal),
     putAttachment: (image, manifest) => putManifest(client, attachmentTag(image), manifest),
+    ...(extension && { signatureExtension: extension }),
     async commit() {
       if (top === undefined) throw noManifest();
       await putManifest(client, digest ?? name.reference.tag ?? 'latest', top);

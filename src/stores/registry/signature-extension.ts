@@ -3,13 +3,13 @@
  * by a header of the reply to `/v2/` (signature-protocols.md of containers/image).
  */
 import { randomBytes } from 'node:crypto';
-import { encodeUtf8 } from '../../bytes/bytes.ts';
+import { encodeUtf8, equalBytes } from '../../bytes/bytes.ts';
 import { BootsealError } from '../../errors.ts';
 import type { Digest } from '../../formats/oci/digest.ts';
 import { forEachMember, goBytes, goString } from '../../formats/strict-json/go-decode.ts';
 import type { JsonNode } from '../../formats/strict-json/json-node.ts';
 import { parseStrictJson } from '../../formats/strict-json/parser.ts';
-import type { SimpleSignatures } from '../image.ts';
+import type { SignatureExtension, SimpleSignatures } from '../image.ts';
 import type { RegistryClient } from './client.ts';
 
 /** The whole list, upstream's limit. */
@@ -21,7 +21,24 @@ export async function getExtensionSignatures(
   client: RegistryClient,
   digest: Digest,
 ): Promise<SimpleSignatures | undefined> {
+  return client.keepsSignatures ? list(client, digest) : undefined;
+}
+
+/** For a destination; undefined where the registry does not offer it. */
+export function signatureExtension(client: RegistryClient): SignatureExtension | undefined {
   if (!client.keepsSignatures) return undefined;
+  return {
+    read: (digest) => list(client, digest),
+    async append(digest, signatures) {
+      const { files } = await list(client, digest);
+      for (const signature of signatures) {
+        if (!files.some(({ bytes }) => equalBytes(bytes, signature))) await put(client, digest, signature);
+      }
+    },
+  };
+}
+
+function list(client: RegistryClient, digest: Digest): Promise<SimpleSignatures> {
   const url = client.extensionUrl(`signatures/${digest}`);
   const what = `downloading signatures for ${digest} in ${client.repository}`;
   return client.retry.run(what, async () => {
@@ -33,11 +50,7 @@ export async function getExtensionSignatures(
 }
 
 /** Adds one signature; the registry keeps the others. */
-export async function putExtensionSignature(
-  client: RegistryClient,
-  digest: Digest,
-  signature: Uint8Array,
-): Promise<void> {
+async function put(client: RegistryClient, digest: Digest, signature: Uint8Array): Promise<void> {
   const what = `uploading a signature of ${digest} in ${client.repository}`;
   const body = encodeUtf8(
     JSON.stringify({
