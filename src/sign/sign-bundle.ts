@@ -11,7 +11,8 @@ import type { ImageDestination, ManifestBlob } from '../stores/image.ts';
 import { signEnvelope } from '../trust/bundles/dsse-signature.ts';
 import { judgeKeyBundle } from '../trust/bundles/key-bundle.ts';
 import type { SigstorePublicKey } from '../formats/cosign/public-key.ts';
-import { readBundles, type BundleStore, type FoundBundle } from '../verify/bundles-of.ts';
+import type { FoundBundle } from '../trust/bundles/found.ts';
+import { readBundles, type BundleStore } from '../verify/bundles-of.ts';
 import { putBytes } from './append-attachment.ts';
 import { BootsealError } from '../errors.ts';
 

@@ -1,6 +1,7 @@
 /** The verdict of a policy on one manifest. Text, `--json`, admission and the HTML report all render this one value. */
 import type { ErrorCode } from '../errors.ts';
 import type { RequirementType } from '../formats/policy-json/policy.ts';
+import type { BundleUse } from '../formats/bundle-policy/policy.ts';
 import type { Digest } from '../formats/oci/digest.ts';
 
 export interface PolicyVerdict {
@@ -21,6 +22,8 @@ export interface PolicyVerdict {
   /** Digest of the manifest judged: what every later step must use instead of a tag. */
   readonly pinnedDigest: Digest;
   readonly signedBy?: Signer;
+  /** What bundles.json asked for, where it speaks for the name and was consulted. */
+  readonly bundles?: readonly BundleVerdict[];
 }
 
 export interface PolicyScope {
@@ -51,6 +54,17 @@ export interface SignatureVerdict {
   readonly keySource?: string;
   /** When the transparency log that the policy names saw it, ISO 8601. */
   readonly loggedAt?: string;
+}
+
+export interface BundleVerdict {
+  readonly use: BundleUse;
+  readonly allowed: boolean;
+  /** What is asked for, for people. */
+  readonly wants: string;
+  readonly reasonCode?: ErrorCode;
+  readonly message?: string;
+  /** Each bundle looked at, ending with the one that was accepted. */
+  readonly signatures: readonly SignatureVerdict[];
 }
 
 export interface Signer {

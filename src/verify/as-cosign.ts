@@ -19,7 +19,8 @@ import { readEcdsaSignature } from '../trust/signatures/ecdsa-encoding.ts';
 import type { TrustedKey } from '../trust/signatures/sigstore-keys.ts';
 import { checkSignature } from '../trust/signatures/verify-bytes.ts';
 import type { LookedIn, SignatureVerdict } from '../trust/verdict.ts';
-import { readBundles, type FoundBundle } from './bundles-of.ts';
+import type { FoundBundle } from '../trust/bundles/found.ts';
+import { readBundles } from './bundles-of.ts';
 import { readAttachment } from './signatures-of.ts';
 
 export interface CosignRequest {

@@ -3,17 +3,12 @@ import { concatBytes } from '../bytes/bytes.ts';
 import { isBootsealError, type BootsealError } from '../errors.ts';
 import type { Digest } from '../formats/oci/digest.ts';
 import { bundleLayer, mayBeBundle } from '../formats/sigstore-bundle/artifact.ts';
-import type { SigstoreBundle } from '../formats/sigstore-bundle/format.ts';
 import { parseBundle } from '../formats/sigstore-bundle/reader.ts';
 import type { ImageSource } from '../stores/image.ts';
+import type { FoundBundle } from '../trust/bundles/found.ts';
 
 /** As much of a store as bundles are read from. */
 export type BundleStore = Pick<ImageSource, 'referrers' | 'manifest' | 'blob'>;
-
-export type FoundBundle =
-  | { readonly artifact: Digest; readonly bundle: SigstoreBundle }
-  /** Refused before any signature in it was looked at; does no harm to others beside it. */
-  | { readonly artifact: Digest; readonly fault: BootsealError };
 
 /** Requests at a time. */
 const PARALLEL = 4;

@@ -5,7 +5,8 @@ import type { Policy } from '../formats/policy-json/policy.ts';
 import type { ImageName } from '../formats/reference/image-name.ts';
 import type { RegistriesConfig } from '../formats/registries-d/config.ts';
 import type { ImageSource, ManifestBlob } from '../stores/image.ts';
-import { evaluatePolicy } from '../trust/evaluate.ts';
+import type { LoadedBundlePolicy } from '../stores/trust-files/bundle-policy-file.ts';
+import { evaluatePolicy, type PolicyQuestion } from '../trust/evaluate.ts';
 import type { Clock, KeyReader } from '../trust/ports.ts';
 import type { LookedIn, PolicyVerdict } from '../trust/verdict.ts';
 import { readSignatures } from './signatures-of.ts';
@@ -22,6 +23,8 @@ export interface Judge {
   readonly clock: Clock;
   readonly requireSigned: boolean;
   readonly exhaustive?: boolean;
+  /** bundles.json, where there is one. */
+  readonly bundles?: LoadedBundlePolicy;
 }
 
 export interface JudgedManifest {
@@ -65,7 +68,7 @@ export async function judgeManifest(
       throw error;
     }
   };
-  const verdict = await evaluatePolicy(judge.policy, {
+  const question: PolicyQuestion = {
     image: judge.image,
     ...(judge.resolvedPath !== undefined && { resolvedPath: judge.resolvedPath }),
     manifest,
@@ -75,7 +78,18 @@ export async function judgeManifest(
     policyFile: judge.file,
     requireSigned: judge.requireSigned,
     exhaustive: judge.exhaustive === true,
-  });
+  };
+  let verdict = await evaluatePolicy(judge.policy, question);
+  if (judge.bundles !== undefined) {
+    const { applyBundlePolicy } = await import('./bundle-gate.ts');
+    const evaluate = (policy: Policy) => evaluatePolicy(policy, { ...question, requireSigned: false });
+    verdict = await applyBundlePolicy(
+      { ...judge, bundles: judge.bundles, evaluate },
+      source,
+      manifest,
+      verdict,
+    );
+  }
   // A policy that accepts anything never looks at signatures, but copying the image does: malformed ones break it.
   if (verdict.allowed && !read) await readAnyway(signatures);
   if (verdict.reasonCode === 'trust/no-signature' && options.informative !== true) {

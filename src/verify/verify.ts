@@ -12,6 +12,7 @@ import type { ImageName } from '../formats/reference/image-name.ts';
 import { NO_REGISTRIES_CONFIG, type RegistriesConfig } from '../formats/registries-d/config.ts';
 import type { ImageSource, ManifestBlob } from '../stores/image.ts';
 import { openSource, type TransportOptions } from '../stores/open.ts';
+import { loadBundlePolicy } from '../stores/trust-files/bundle-policy-file.ts';
 import { keyFiles } from '../stores/trust-files/key-files.ts';
 import { loadPolicy, type LoadedPolicy } from '../stores/trust-files/policy-file.ts';
 import { loadRegistriesConfig } from '../stores/trust-files/registries-d.ts';
@@ -32,6 +33,8 @@ export interface VerifyRequest {
   readonly policyFile?: string;
   /** `--registries.d DIR`; else the system's. */
   readonly registriesDirectory?: string;
+  /** `--bundle-policy FILE`; else the system's, if it has one. Not asked where `as` names another tool. */
+  readonly bundlePolicyFile?: string;
   /** Of an index: judge every instance, not only the one for `platform`. */
   readonly all?: boolean;
   /** Default: this machine's. */
@@ -98,8 +101,10 @@ export async function prepareJudge(request: VerifyRequest, ports: VerifyPorts = 
     (image.transport === 'docker'
       ? await loadRegistriesConfig({ env, ...(directory !== undefined && { directory }) })
       : NO_REGISTRIES_CONFIG);
+  const bundles = request.as === undefined ? await loadBundlePolicy(request.bundlePolicyFile) : undefined;
   return {
     ...policy,
+    ...(bundles && { bundles }),
     registries,
     image,
     keys: ports.keys ?? keyFiles(),

@@ -93,7 +93,7 @@ function verifyLeaf(
 }
 
 /** Both spellings must agree where both are there. */
-function issuerOf({ certificate }: PathCertificate): string {
+export function issuerOf({ certificate }: PathCertificate): string {
   const value = (id: string): Uint8Array | undefined =>
     certificate.extensions.find((extension) => extension.id === id)?.value;
   const v1 = value(ISSUER_V1);
