@@ -193,6 +193,16 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/uki-inspect.ts'),
   },
   {
+    path: ['verity', 'digest'],
+    summary: 'print the fs-verity digests of files, as fsverity digest does',
+    examples: [
+      'bootseal verity digest rootfs.erofs',
+      'bootseal verity digest --hash-alg sha512 --compact vmlinuz initramfs.img',
+    ],
+    group: 'Verify',
+    load: () => import('./commands/verity-digest.ts'),
+  },
+  {
     path: ['host', 'switch'],
     summary: 'deploy another image on a host, if the policy accepts it',
     examples: ['bootseal host switch --root /var/lib/os docker://quay.io/acme/os:10'],

@@ -1,7 +1,7 @@
 /** fs-verity digests of bytes and of streams. */
 import { hash } from 'node:crypto';
 import { VERITY_BLOCK, VERITY_DIGEST_SIZE, type VerityAlgorithm } from './format.ts';
-import { createMerkleTree } from './merkle.ts';
+import { blockHasher, createMerkleTree, type MerkleOptions } from './merkle.ts';
 
 /**
  * Hashes whole blocks into `output`, digest by digest. `blocks` are views prepared by the caller, who hashes the
@@ -34,15 +34,17 @@ export interface VerityHasher {
 }
 
 /** For a file that arrives in pieces of any length. */
-export function createVerityHasher(algorithm: VerityAlgorithm): VerityHasher {
-  const tree = createMerkleTree(algorithm);
+export function createVerityHasher(algorithm: VerityAlgorithm, options: MerkleOptions = {}): VerityHasher {
+  const { blockSize = VERITY_BLOCK, salt } = options;
+  const tree = createMerkleTree(algorithm, options);
+  const hashBlock = blockHasher(algorithm, salt);
   const one = Buffer.alloc(VERITY_DIGEST_SIZE[algorithm]);
-  const partial = Buffer.alloc(VERITY_BLOCK);
+  const partial = Buffer.alloc(blockSize);
   let used = 0;
   let size = 0;
 
   function addBlock(block: Uint8Array): void {
-    one.write(hash(algorithm, block, 'binary'), 'latin1');
+    one.write(hashBlock(block), 'latin1');
     tree.add(one, 0, 1);
   }
 
@@ -51,16 +53,16 @@ export function createVerityHasher(algorithm: VerityAlgorithm): VerityHasher {
       let at = 0;
       size += bytes.length;
       while (at < bytes.length) {
-        if (used === 0 && bytes.length - at >= VERITY_BLOCK) {
-          addBlock(bytes.subarray(at, at + VERITY_BLOCK));
-          at += VERITY_BLOCK;
+        if (used === 0 && bytes.length - at >= blockSize) {
+          addBlock(bytes.subarray(at, at + blockSize));
+          at += blockSize;
           continue;
         }
-        const taken = Math.min(VERITY_BLOCK - used, bytes.length - at);
+        const taken = Math.min(blockSize - used, bytes.length - at);
         partial.set(bytes.subarray(at, at + taken), used);
         used += taken;
         at += taken;
-        if (used === VERITY_BLOCK) {
+        if (used === blockSize) {
           addBlock(partial);
           used = 0;
         }
@@ -74,8 +76,12 @@ export function createVerityHasher(algorithm: VerityAlgorithm): VerityHasher {
   };
 }
 
-export function verityDigest(bytes: Uint8Array, algorithm: VerityAlgorithm): Uint8Array {
-  const hasher = createVerityHasher(algorithm);
+export function verityDigest(
+  bytes: Uint8Array,
+  algorithm: VerityAlgorithm,
+  options: MerkleOptions = {},
+): Uint8Array {
+  const hasher = createVerityHasher(algorithm, options);
   hasher.update(bytes);
   return hasher.digest();
 }

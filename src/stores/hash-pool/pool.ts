@@ -16,6 +16,8 @@ export interface HashPoolOptions {
   readonly expectedBytes?: number;
   /** Number of threads; 0 hashes in this one. By default none on machines with fewer than four processors. */
   readonly threads?: number;
+  /** Nothing but hashing is to be done: threads are worth it on two processors. */
+  readonly whole?: boolean;
 }
 
 /** Starting a thread takes as long as hashing this much. */
@@ -29,7 +31,8 @@ export function openHashPool(
   algorithms: readonly VerityAlgorithm[],
   options: HashPoolOptions = {},
 ): HashPool {
-  const threads = options.threads ?? defaultThreads(options.expectedBytes ?? Infinity);
+  const threads =
+    options.threads ?? defaultThreads(options.expectedBytes ?? Infinity, options.whole ?? false);
   return threads === 0 ? inlineHashPool(algorithms) : startPool(algorithms, threads);
 }
 
@@ -37,8 +40,10 @@ export function openHashPool(
  * Decoding a layer takes two threads and longer than hashing it. Below four processors, more threads would only
  * stand in each other's way.
  */
-function defaultThreads(expectedBytes: number): number {
+function defaultThreads(expectedBytes: number, whole: boolean): number {
   const processors = availableParallelism();
+  if (whole)
+    return expectedBytes < 2 * WORTH_A_THREAD || processors < 2 ? 0 : Math.min(processors, MAX_THREADS);
   if (expectedBytes < WORTH_A_THREAD || processors < 4) return 0;
   return Math.min(processors - 2, MAX_THREADS);
 }

@@ -5,11 +5,13 @@ import * as fc from 'fast-check';
 import { encodeHex } from '../../../src/bytes/hex.ts';
 import { createVerityHasher, verityDigest } from '../../../src/formats/fsverity/digest.ts';
 import {
+  checkVerityOptions,
   encodeVerityDescriptor,
   VERITY_BLOCK,
   VERITY_DIGEST_SIZE,
   type VerityAlgorithm,
 } from '../../../src/formats/fsverity/format.ts';
+import { parseVerityAlgorithm, parseVerityDigest } from '../../../src/formats/fsverity/spelling.ts';
 
 /** Digests of composefs's own test suite, and of the kernel's documentation where it has them. */
 const KNOWN: readonly (readonly [VerityAlgorithm, string, string])[] = [
@@ -77,4 +79,42 @@ test('pieces of any length give the digest of the whole', () => {
       assert.equal(encodeHex(hasher.digest()), byDefinition(Buffer.concat(list), algorithm));
     }),
   );
+});
+
+test('spellings of a digest', () => {
+  const hex = 'ab'.repeat(64);
+  for (const text of [hex, `sha512:${hex}`, `fsverity-sha512-12:${hex}`, `v1-sha512-12:${hex}`]) {
+    const { algorithm, digest, version } = parseVerityDigest(text);
+    assert.equal(algorithm, 'sha512');
+    assert.equal(encodeHex(digest), hex);
+    assert.equal(version, text.startsWith('v1') ? 'v1' : undefined);
+  }
+  assert.equal(parseVerityDigest('cd'.repeat(32)).algorithm, 'sha256');
+  const bad = [
+    '',
+    'abcd',
+    hex.toUpperCase(),
+    `sha256:${hex}`,
+    `v1-sha512:${hex}`,
+    `v3-sha512-12:${hex}`,
+    ` ${hex}`,
+  ];
+  for (const text of [...bad, `fsverity-sha512-16:${hex}`, `sha512:${hex}\n`]) {
+    assert.throws(() => parseVerityDigest(text), { code: 'fsverity/bad-digest' }, text);
+  }
+  assert.equal(parseVerityAlgorithm('fsverity-sha512-12'), 'sha512');
+  for (const text of ['sha512', 'fsverity-sha512-16', 'fsverity-md5-12']) {
+    assert.throws(() => parseVerityAlgorithm(text), { code: 'fsverity/bad-algorithm' }, text);
+  }
+});
+
+test('block sizes and salts that no kernel takes are refused', () => {
+  for (const blockSize of [0, -4096, 1000, 512, 131_072, Number.NaN]) {
+    assert.throws(
+      () => checkVerityOptions({ blockSize }),
+      { code: 'fsverity/bad-block-size' },
+      `${blockSize}`,
+    );
+  }
+  assert.throws(() => checkVerityOptions({ salt: new Uint8Array(33) }), { code: 'fsverity/bad-salt' });
 });
