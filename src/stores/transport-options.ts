@@ -58,4 +58,15 @@ export interface TransportOptions {
   readonly retry?: RetryOptions;
   readonly onProgress?: (event: TransportEvent) => void;
   readonly userAgent?: string;
+  /** Connections and tokens that several images share. */
+  readonly session?: TransportSession;
+}
+
+/** Kept open by whoever made it, over many images. */
+export interface TransportSession {
+  /** What `make` gave for this key at first. A promise that fails is forgotten. */
+  share<T extends object>(key: string, make: () => T): T;
+  /** To be closed with the session. */
+  own(close: () => Promise<void>): void;
+  close(): Promise<void>;
 }

@@ -54,31 +54,50 @@ export async function openClient(
   const { domain, path } = reference;
   const repository = repositoryName(reference);
   const report = options.onProgress ?? ((): void => undefined);
-  const http = makeHttpClient({
-    // Certificates and leniency given for the registry are for it alone, not for where it redirects to.
-    tls: (host) =>
-      host === endpointHost(domain)
-        ? tlsSettings(domain, options.certDir, options.tlsVerify !== false)
-        : tlsSettings(host, undefined, options.tlsVerify !== false),
-    report,
-    ...(options.proxy !== undefined && { proxy: options.proxy }),
-    ...(options.timeouts && { timeouts: options.timeouts }),
-    ...(options.signal && { signal: options.signal }),
-    ...(options.userAgent !== undefined && { userAgent: options.userAgent }),
+  const connect = (): HttpClient =>
+    makeHttpClient({
+      // Certificates and leniency given for the registry are for it alone, not for where it redirects to.
+      tls: (host) =>
+        host === endpointHost(domain)
+          ? tlsSettings(domain, options.certDir, options.tlsVerify !== false)
+          : tlsSettings(host, undefined, options.tlsVerify !== false),
+      report,
+      ...(options.proxy !== undefined && { proxy: options.proxy }),
+      ...(options.timeouts && { timeouts: options.timeouts }),
+      ...(options.signal && { signal: options.signal }),
+      ...(options.userAgent !== undefined && { userAgent: options.userAgent }),
+    });
+  // Of one registry, asked with one set of options, a session keeps what does not depend on the image.
+  const { session, proxy, certDir, tlsVerify } = options;
+  const share = <T extends object>(what: string, make: () => T): T =>
+    session === undefined
+      ? make()
+      : session.share(JSON.stringify([what, domain, proxy, certDir, tlsVerify]), make);
+  const http = share('connections', () => {
+    const client = connect();
+    session?.own(() => client.close());
+    return client;
   });
+  const close = session === undefined ? () => http.close() : () => Promise.resolve();
   const retry = makeRetry(options.retry, options.signal, report);
   try {
-    const endpoint = await retry.run(`pinging ${domain}`, () => ping(http, domain, options.tlsVerify));
+    const endpoint = await share('endpoint', () =>
+      retry.run(`pinging ${domain}`, () => ping(http, domain, options.tlsVerify)),
+    );
     const credentials =
       options.credentials ??
-      (await findCredentials(
-        domain,
-        repository,
-        options.authFile,
-        options.env,
-        options.registriesConf?.credentialHelpers,
+      (await share(`credentials for ${repository}`, () =>
+        findCredentials(
+          domain,
+          repository,
+          options.authFile,
+          options.env,
+          options.registriesConf?.credentialHelpers,
+        ),
       ));
-    const authorisation = makeAuthorisation(http, endpoint, credentials);
+    const authorisation = share(`authorisation for ${repository}`, () =>
+      makeAuthorisation(http, endpoint, credentials),
+    );
     return {
       path,
       repository,
@@ -90,10 +109,10 @@ export async function openClient(
       extensionUrl: (rest) => new URL(`/extensions/v2/${path}/${rest}`, endpoint.base),
       send: (request) => sendAuthorised(http, endpoint.base, authorisation, request, path),
       failure: describeFailure,
-      close: () => http.close(),
+      close,
     };
   } catch (error) {
-    await http.close();
+    await close();
     throw error;
   }
 }

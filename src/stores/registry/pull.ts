@@ -9,11 +9,13 @@ import { loadRegistriesConf } from '../trust-files/registries-conf.ts';
 /** Throws `registries-conf/…`; what a file says wrongly is told in upstream's words. */
 export async function registriesConf(options: TransportOptions): Promise<RegistriesConf> {
   if (options.registriesConf !== undefined) return options.registriesConf;
-  try {
-    return await loadRegistriesConf({
+  const load = (): Promise<RegistriesConf> =>
+    loadRegistriesConf({
       ...(options.registriesConfFile !== undefined && { file: options.registriesConfFile }),
       ...(options.env && { env: options.env }),
     });
+  try {
+    return await (options.session?.share('registries.conf', load) ?? load());
   } catch (error) {
     if (!isBootsealError(error)) throw error;
     const { code, message, hint, where, exit } = error;
