@@ -18,6 +18,7 @@ import { mayBeBundle } from '../formats/sigstore-bundle/artifact.ts';
 import type { ImageDestination, ImageSource, ManifestBlob } from '../stores/image.ts';
 import { openDestination, openSource, type TransportOptions } from '../stores/open.ts';
 import type { Step } from '../steps.ts';
+import { portableKeyStep } from './portable-key.ts';
 import { acceptances, acceptanceSteps, type Acceptance, type SignatureForm } from './acceptance.ts';
 import { cannotStore, signAs, type SignedForm, type SignPlace, type SimpleSigner } from './sign-forms.ts';
 import type { SignOptions } from './sign-manifest.ts';
@@ -201,6 +202,7 @@ function warnings(
   forms: readonly SignatureForm[],
 ): Step[] {
   const steps: Step[] = [];
+  if (ports.key !== undefined) steps.push(...portableKeyStep(ports.key.publicKey));
   if (kind === 'index' && request.all !== true) {
     steps.push({
       id: 'instances',

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { decryptPrivateKey, type SigstorePrivateKey } from '../../src/formats/cosign/private-key.ts';
 import { parseImageName, type ImageName } from '../../src/formats/reference/image-name.ts';
-import { generateSigstoreKey } from '../../src/sign/generate-sigstore-key.ts';
+import { generateSigstoreKey, type KeyType } from '../../src/sign/generate-sigstore-key.ts';
 import { readFileSync } from 'node:fs';
 
 export interface TestKey {
@@ -17,7 +17,7 @@ export interface TestKey {
 export interface Workshop {
   readonly folder: string;
   path(name: string): string;
-  makeKey(name: string, passphrase?: string): Promise<TestKey>;
+  makeKey(name: string, passphrase?: string, keyType?: KeyType): Promise<TestKey>;
   /** policy.json that wants `docker` scopes as given and rejects the rest. */
   policy(scopes: Readonly<Record<string, readonly object[]>>): string;
   /** registries.d that reads attachments of the host. */
@@ -32,11 +32,11 @@ export function makeWorkshop(): Workshop {
   return {
     folder,
     path,
-    async makeKey(name, passphrase = 'four words of it') {
+    async makeKey(name, passphrase = 'four words of it', keyType = 'p256') {
       const passphraseFile = path(`${name}.pass`);
       writeFileSync(passphraseFile, `${passphrase}\n`);
       const bytes = Buffer.from(passphrase);
-      const files = await generateSigstoreKey({ outputPrefix: path(name), passphrase: bytes });
+      const files = await generateSigstoreKey({ outputPrefix: path(name), passphrase: bytes, keyType });
       const key = decryptPrivateKey(readFileSync(files.privateKeyFile), bytes);
       return { key, privateFile: files.privateKeyFile, publicFile: files.publicKeyFile, passphraseFile };
     },

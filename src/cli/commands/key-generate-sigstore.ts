@@ -2,16 +2,18 @@
 import { encodeUtf8 } from '../../bytes/bytes.ts';
 import { defineCommand, text, usageError, type Command } from '../command.ts';
 import type { CliContext } from '../context.ts';
+import type { KeyType } from '../../sign/generate-sigstore-key.ts';
 
 interface Flags {
   readonly outputPrefix: string;
   readonly passphraseFile?: string;
+  readonly keyType: KeyType;
 }
 
 export const command: Command = defineCommand<Flags, []>({
   description:
-    'Writes PREFIX.private (encrypted, mode 0600) and PREFIX.pub: ECDSA P-256, the one kind of key that every tool ' +
-    'verifies. The passphrase may be empty; it is then no protection at all. Existing files are never replaced.',
+    'Writes PREFIX.private (encrypted, mode 0600) and PREFIX.pub: ECDSA P-256, with which every tool signs and ' +
+    'verifies alike, unless --key-type says otherwise. The passphrase may be empty; it is then no protection at all. Existing files are never replaced.',
   flags: {
     outputPrefix: {
       kind: 'parsed',
@@ -26,6 +28,12 @@ export const command: Command = defineCommand<Flags, []>({
       placeholder: 'FILE',
       brief: 'its first line is the passphrase; otherwise it is asked for',
     },
+    keyType: {
+      kind: 'enum',
+      values: ['p256', 'p384', 'p521', 'rsa2048', 'rsa4096', 'ed25519'],
+      default: 'p256',
+      brief: 'kind of key; what cosign signs with p384, p521 or ed25519, podman refuses',
+    },
   },
   args: [],
   async run(context, flags) {
@@ -37,7 +45,12 @@ export const command: Command = defineCommand<Flags, []>({
       flags.passphraseFile === undefined
         ? await askTwice(context)
         : await readPassphraseFile(flags.passphraseFile);
-    const key = await generateSigstoreKey({ outputPrefix: flags.outputPrefix, passphrase });
+    const key = await generateSigstoreKey({
+      outputPrefix: flags.outputPrefix,
+      passphrase,
+      keyType: flags.keyType,
+    });
+    const { steps, ...made } = key;
     return {
       ok: true,
       verdict: {
@@ -48,7 +61,8 @@ export const command: Command = defineCommand<Flags, []>({
           { label: 'public', value: `${key.publicKeyFile}  (for policies: bootseal trust init)` },
         ],
       },
-      json: { ...key },
+      steps,
+      json: { ...made },
     };
   },
 });
