@@ -69,6 +69,7 @@ export const commands: readonly CommandEntry[] = [
     examples: [
       'bootseal sign --sign-by-sigstore-private-key acme.private quay.io/acme/os:10',
       'bootseal sign --all --sign-by-sigstore-private-key acme.private --sign-passphrase-file pass quay.io/acme/os:10',
+      'bootseal sign --sign-by FINGERPRINT --registries.d registries.d quay.io/acme/os:10',
     ],
     group: 'Sign and copy',
     load: () => import('./commands/sign.ts'),
@@ -235,6 +236,29 @@ export const commands: readonly CommandEntry[] = [
     ],
     group: 'Verify',
     load: () => import('./commands/report.ts'),
+  },
+  {
+    path: ['standalone-sign'],
+    summary: 'make a simple signature of a manifest file',
+    examples: ['bootseal standalone-sign manifest.json quay.io/acme/os:10 FINGERPRINT --output os.signature'],
+    group: 'Sign and copy',
+    load: () => import('./commands/standalone-sign.ts'),
+  },
+  {
+    path: ['standalone-verify'],
+    summary: 'check a simple signature of a manifest file',
+    examples: [
+      'bootseal standalone-verify manifest.json quay.io/acme/os:10 any os.signature --public-key-file acme.asc',
+    ],
+    group: 'Verify',
+    load: () => import('./commands/standalone-verify.ts'),
+  },
+  {
+    path: ['untrusted-signature-dump-without-verification'],
+    summary: 'show what a simple signature claims, unchecked',
+    examples: ['bootseal untrusted-signature-dump-without-verification os.signature'],
+    group: 'Verify',
+    load: () => import('./commands/untrusted-signature-dump.ts'),
   },
   {
     path: ['completion'],
