@@ -21,7 +21,7 @@ export async function openSource(name: ImageName, options: TransportOptions = {}
       return (await import('./docker-archive/source.ts')).openDockerArchiveSource(name, options.signal);
     case 'containers-storage':
     default:
-      throw unsupported(name.transport, 'read from');
+      return (await import('./containers-storage/source.ts')).openStorageSource(name, options.env);
   }
 }
 

@@ -51,9 +51,10 @@ export function imageScopes(image: ImageName, resolvedPath?: string): readonly s
       return [];
     case 'containers-storage':
     default:
+      if (image.scopes !== undefined) return image.scopes;
       throw new BootsealError(
-        'trust/unsupported-transport',
-        `policy scopes of ${image.transport}: are not supported yet`,
+        'trust/unresolved-path',
+        `no store known for ${describeImage(image)}: it must be opened first`,
       );
   }
 }

@@ -69,7 +69,8 @@ export async function judgeManifest(
     }
   };
   const question: PolicyQuestion = {
-    image: judge.image,
+    // Only the opened store knows whether a text is a name or an ID, and what policies call it.
+    image: source.name.transport === 'containers-storage' ? source.name : judge.image,
     ...(judge.resolvedPath !== undefined && { resolvedPath: judge.resolvedPath }),
     manifest,
     signatures,

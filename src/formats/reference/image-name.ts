@@ -21,7 +21,21 @@ export type ImageName =
     }
   | { readonly transport: 'dir'; readonly path: string }
   | { readonly transport: 'docker-archive'; readonly path: string; readonly reference?: string }
-  | { readonly transport: 'containers-storage'; readonly reference: string };
+  | {
+      readonly transport: 'containers-storage';
+      /** What follows the colon. */
+      readonly reference: string;
+      /** Known once the store was asked: a name may as well be the beginning of an ID. */
+      readonly named?: DockerReference;
+      /** What policies call it, most specific first; known once the store was asked. */
+      readonly scopes?: readonly string[];
+    };
+
+/** The name that a signature must be for; `dir:`, layouts and archives have none. */
+export function dockerReferenceOf(name: ImageName): DockerReference | undefined {
+  if (name.transport === 'docker') return name.reference;
+  return name.transport === 'containers-storage' ? name.named : undefined;
+}
 
 /** A path (PATH_MAX) and a reference; longer text is refused unread. */
 const MAX_NAME_LENGTH = 4096 + 1024;

@@ -1,4 +1,5 @@
 /** `signedBy`: one of the simple signatures must be by a key of the keyring, speak of this manifest and name this image. */
+import { dockerReferenceOf } from '../../formats/reference/image-name.ts';
 import type { RawSignature } from '../../formats/cosign/signature.ts';
 import type { SignedBy } from '../../formats/policy-json/policy.ts';
 import { BootsealError } from '../../errors.ts';
@@ -37,7 +38,7 @@ export async function judgeSignedBy(
             keyring,
             now,
             identityRule: signedIdentity,
-            image: question.image.transport === 'docker' ? question.image.reference : undefined,
+            image: dockerReferenceOf(question.image),
             manifestDigest: question.manifestDigest,
           });
       },

@@ -1,5 +1,6 @@
 /** `sigstoreSigned`: one of the sigstore signatures must verify, speak of this manifest and name this image. */
 import { BootsealError } from '../../errors.ts';
+import { dockerReferenceOf } from '../../formats/reference/image-name.ts';
 import type { RawSignature, SigstoreSignature } from '../../formats/cosign/signature.ts';
 import { MEDIA_TYPES } from '../../formats/oci/media-types.ts';
 import type { SigstoreSigned } from '../../formats/policy-json/policy.ts';
@@ -30,7 +31,7 @@ export async function judgeSigstoreSigned(
             trust,
             now,
             identityRule: requirement.signedIdentity,
-            image: question.image.transport === 'docker' ? question.image.reference : undefined,
+            image: dockerReferenceOf(question.image),
             manifestDigest: question.manifestDigest,
           });
       },
