@@ -31,6 +31,13 @@ export function verdictDetails({ verdict, lookedIn, platform }: Explained): read
     details.push({ label: 'signed by', value: `${keyName(keyFingerprint)}  ${keySource}` });
     details.push({ label: 'identity', value: `${identity}  (${identityRule})` });
   }
+  for (const { use, allowed, wants, message } of verdict.bundles ?? []) {
+    const said = allowed ? 'there' : (message ?? 'refused');
+    details.push({
+      label: 'bundle',
+      value: `${use === 'require' ? 'required' : 'would do'}: ${wants}  ${said}`,
+    });
+  }
   return verdict.allowed ? details : [...details, ...refusalDetails(verdict, lookedIn)];
 }
 

@@ -1,37 +1,24 @@
 /** `bootseal verify IMAGE`: is the image what the policy wants? */
-import { defineCommand, imageArgument, usageError, type Command, type Outcome } from '../command.ts';
+import { defineCommand, imageArgument, type Command, type Outcome } from '../command.ts';
 import type { CliContext } from '../context.ts';
-import { sealedFlags, type SealedFlags } from '../sealed-chain.ts';
 import { transportOptions } from '../transport-flags.ts';
-
-export interface VerifyFlags extends SealedFlags {
-  readonly all: boolean;
-  readonly sealed: boolean;
-}
+import { checkVerifyFlags, verifyByCosign, verifyFlags, type VerifyFlags } from '../verify-flags.ts';
 
 export const command: Command = defineCommand<VerifyFlags, [image: string]>({
   description:
     'Judges the image by policy.json and registries.d, as podman and skopeo do when they copy it, and prints the ' +
-    'digest that was judged. Of an index the instance for the platform decides. Exit status: 0 accepted, 1 refused, ' +
-    '3 could not decide (policy or image unreadable, a requirement that is not supported yet).',
-  flags: {
-    all: { kind: 'boolean', default: false, withNegated: false, brief: 'judge every instance of an index' },
-    sealed: {
-      kind: 'boolean',
-      default: false,
-      withNegated: false,
-      brief: 'verify the whole chain of a sealed image, layers, UKI and boot loader included',
-    },
-    ...sealedFlags,
-    cert: { ...sealedFlags.cert, brief: `with --sealed: ${sealedFlags.cert.brief}` },
-    insecurePolicy: {
-      ...sealedFlags.insecurePolicy,
-      brief: `with --sealed: ${sealedFlags.insecurePolicy.brief}`,
-    },
-  },
+    'digest that was judged. Of an index the instance for the platform decides; with --as bootc the index itself. ' +
+    'Bundles of cosign 3 count only where bundles.json says so. Exit status: 0 accepted, 1 refused, 3 could not ' +
+    'decide (policy or image unreadable, a requirement that is not supported yet).',
+  flags: verifyFlags,
   args: [imageArgument('IMAGE')],
-  run: (context, flags, image) =>
-    flags.sealed ? verifySealed(context, flags, image) : verifyPolicy(context, flags, image),
+  async run(context, flags, image) {
+    checkVerifyFlags(flags);
+    if (flags.sealed) return verifySealed(context, flags, image);
+    return flags.as === 'cosign'
+      ? verifyByCosign(context, flags, image)
+      : verifyPolicy(context, flags, image);
+  },
 });
 
 async function verifySealed(context: CliContext, flags: VerifyFlags, image: string): Promise<Outcome> {
@@ -40,9 +27,6 @@ async function verifySealed(context: CliContext, flags: VerifyFlags, image: stri
 }
 
 async function verifyPolicy(context: CliContext, flags: VerifyFlags, image: string): Promise<Outcome> {
-  if (flags.cert !== undefined || flags.insecurePolicy) {
-    throw usageError('--cert and --insecure-policy go with --sealed');
-  }
   const [{ verifyImage }, { parseImageName, formatImageName }, { refusal }] = await Promise.all([
     import('../../verify/verify.ts'),
     import('../../formats/reference/image-name.ts'),
@@ -57,6 +41,8 @@ async function verifyPolicy(context: CliContext, flags: VerifyFlags, image: stri
       ...(flags.policy !== undefined && { policyFile: flags.policy }),
       ...(flags['registries.d'] !== undefined && { registriesDirectory: flags['registries.d'] }),
       ...(flags.platform && { platform: flags.platform }),
+      ...(flags.as !== undefined && flags.as !== 'cosign' && { as: flags.as }),
+      ...(flags.bundlePolicy !== undefined && { bundlePolicyFile: flags.bundlePolicy }),
     },
     { transport: transportOptions(flags, context), env: context.env },
   );
@@ -79,6 +65,7 @@ async function verifyPolicy(context: CliContext, flags: VerifyFlags, image: stri
     steps: context.json ? result.steps : further,
     json: {
       image: formatImageName(name),
+      ...(flags.as !== undefined && { as: flags.as }),
       allowed: result.allowed,
       verified: result.verified,
       pinnedDigest: result.pinnedDigest,
