@@ -42,7 +42,8 @@ export function nearMisses(policy: Policy, image: ImageName, walk: readonly Walk
   for (const scope of policy.transports.get('docker')?.keys() ?? []) {
     if (keys.has(scope) || scope === '') continue;
     const [own] = scope.split('/', 1);
-    if (own !== domain && own.replace(/:[0-9]+$/, '') === host) {
+    const moved = domain + scope.slice(own.length);
+    if (own !== domain && own.replace(/:[0-9]+$/, '') === host && keys.has(moved)) {
       misses.push({ scope, why: `is about ${own}, which is another host than ${domain}` });
     } else if (
       [...keys].some((key) => key !== '' && key.toLowerCase() === scope.toLowerCase().replace(/\/+$/, ''))

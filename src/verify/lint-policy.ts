@@ -1,6 +1,7 @@
 /** Job `policy lint`: the policy, and the files that it names or needs. Nothing is asked of the network. */
 import { realpath } from 'node:fs/promises';
 import { isBootsealError, type ErrorCode } from '../errors.ts';
+import { MAX_KEYRING_SIZE } from '../formats/openpgp/format.ts';
 import { MAX_POLICY_SIZE } from '../formats/policy-json/reader.ts';
 import { whereIs } from '../formats/strict-json/position.ts';
 import { keyFiles } from '../stores/trust-files/key-files.ts';
@@ -13,6 +14,7 @@ import { lintKey } from '../trust/lint/key-bytes.ts';
 import { lintPolicy, type LintResult } from '../trust/lint/lint.ts';
 import type { NamedKey } from '../trust/lint/named-keys.ts';
 import type { KeyReader } from '../trust/ports.ts';
+import { MAX_POOL_SIZE } from '../trust/x509/pem-certificates.ts';
 
 export interface LintRequest {
   /** Else the system's, as for {@link findPolicyFile}. */
@@ -78,8 +80,16 @@ async function lintKeys({ keys }: LintResult, ports: LintPorts, report: Report):
   }
 }
 
+/** Bytes; undefined for the limit of a single key. */
+const MAX_SIZE: Readonly<Record<NamedKey['kind'], number | undefined>> = {
+  sigstore: undefined,
+  rekor: undefined,
+  gpg: MAX_KEYRING_SIZE,
+  certificates: MAX_POOL_SIZE,
+};
+
 async function readKey(
-  { path, data, offset, member }: NamedKey,
+  { kind, path, data, offset, member }: NamedKey,
   reader: KeyReader,
   report: Report,
 ): Promise<Uint8Array | undefined> {
@@ -95,7 +105,7 @@ async function readKey(
     });
   }
   try {
-    return await reader.read(path);
+    return await reader.read(path, MAX_SIZE[kind]);
   } catch (error) {
     if (!isBootsealError(error)) throw error;
     const message = `${member}: ${error.message}`;

@@ -3,11 +3,9 @@ import { isBootsealError } from '../../errors.ts';
 import { readPemBlocks } from '../../formats/cosign/pem.ts';
 import { parsePublicKey } from '../../formats/cosign/public-key.ts';
 import { parseCertificate } from '../../formats/x509/certificate.ts';
+import { MAX_POOL_SIZE } from '../x509/pem-certificates.ts';
 import type { Report } from './finding.ts';
 import type { NamedKey } from './named-keys.ts';
-
-/** As many certificates as a bundle of a whole distribution has. */
-const MAX_BUNDLE_SIZE = 4 * 1024 * 1024;
 
 export async function lintKey(key: NamedKey, bytes: Uint8Array, now: Date, report: Report): Promise<void> {
   const name = key.path ?? key.member;
@@ -30,7 +28,7 @@ export async function lintKey(key: NamedKey, bytes: Uint8Array, now: Date, repor
         return;
       case 'gpg':
       default:
-        lintKeyring(bytes, bad);
+        await lintKeyring(name, key.offset, bytes, now, report, bad);
     }
   } catch (error) {
     if (!isBootsealError(error)) throw error;
@@ -47,7 +45,7 @@ function lintCertificates(
   bad: (message: string, hint?: string) => void,
 ): void {
   let count = 0;
-  for (const block of readPemBlocks(bytes, MAX_BUNDLE_SIZE)) {
+  for (const block of readPemBlocks(bytes, MAX_POOL_SIZE)) {
     if (block.label !== 'CERTIFICATE') continue;
     count += 1;
     const { notBefore, notAfter, subjectText } = parseCertificate(block.bytes);
@@ -62,12 +60,31 @@ function lintCertificates(
   if (count === 0) bad('no certificate in it', 'certificates stand in PEM: -----BEGIN CERTIFICATE-----');
 }
 
-function lintKeyring(bytes: Uint8Array, bad: (message: string, hint?: string) => void): void {
-  const start = Buffer.from(bytes.subarray(0, 4096)).toString('latin1');
-  if (start.includes('BEGIN PGP PRIVATE KEY')) {
-    bad(
-      'this is a private key',
-      'export the public one: gpg --export KEY, and keep this file out of the image',
-    );
-  } else if (bytes.length === 0) bad('the keyring is empty', 'fill it: gpg --export KEY');
+/** A key that cannot sign any more does no harm beside one that can. */
+async function lintKeyring(
+  name: string,
+  offset: number,
+  bytes: Uint8Array,
+  now: Date,
+  report: Report,
+  bad: (message: string, hint?: string) => void,
+): Promise<void> {
+  const { openKeyring, parseKeyring } = await import('../../formats/openpgp/index.ts');
+  const { keys } = await openKeyring(parseKeyring(bytes));
+  if (keys.length === 0)
+    return bad('no public key in it', 'export it once more: gpg --export FINGERPRINT > FILE');
+  const signing = keys.filter(({ maySign }) => maySign);
+  const isOver = ({ expires }: (typeof keys)[number]): boolean =>
+    expires !== undefined && expires * 1000 < now.getTime();
+  for (const key of signing) {
+    const what = key.fingerprint === key.primaryFingerprint ? 'the key' : 'the subkey';
+    const end = isOver(key) ? new Date((key.expires ?? 0) * 1000).toISOString().slice(0, 10) : undefined;
+    const state = key.revoked ? 'is revoked' : end === undefined ? undefined : `expired on ${end}`;
+    if (state === undefined) continue;
+    const message = `${name}: ${what} ${key.fingerprint} ${state}`;
+    report({ severity: 'warning', code: 'policy/expired', message, offset });
+  }
+  if (!signing.some((key) => !key.revoked && !isOver(key))) {
+    bad('none of its keys can sign: every image is refused', 'give the policy a key that is valid');
+  }
 }
