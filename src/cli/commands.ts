@@ -11,6 +11,8 @@ export interface CommandEntry {
   /** Whole command lines, shown by `--help`. */
   readonly examples: readonly string[];
   readonly group: Group;
+  /** Left out of `bootseal --help`. */
+  readonly hidden?: boolean;
   readonly load: () => Promise<{ readonly command: Command }>;
 }
 
@@ -62,6 +64,16 @@ export const commands: readonly CommandEntry[] = [
     ],
     group: 'Verify',
     load: () => import('./commands/policy/explain.ts'),
+  },
+  {
+    path: ['audit'],
+    summary: 'judge every tag of repositories: what would be refused today?',
+    examples: [
+      'bootseal audit quay.io/acme/os',
+      'bootseal audit --json --policy policy.json quay.io/acme/os quay.io/acme/app',
+    ],
+    group: 'Verify',
+    load: () => import('./commands/audit.ts'),
   },
   {
     path: ['sign'],
@@ -258,6 +270,7 @@ export const commands: readonly CommandEntry[] = [
     summary: 'show what a simple signature claims, unchecked',
     examples: ['bootseal untrusted-signature-dump-without-verification os.signature'],
     group: 'Verify',
+    hidden: true,
     load: () => import('./commands/untrusted-signature-dump.ts'),
   },
   {

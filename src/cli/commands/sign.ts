@@ -1,16 +1,7 @@
 /** `bootseal sign IMAGE…`: attach signatures to an image in its registry, or replace those of an old key on many. */
-import type { ReplacedImage } from '../../sign/replace-key.ts';
 import { defineCommand, imageArgument, usageError, type Command, type Outcome } from '../command.ts';
 import type { CliContext } from '../context.ts';
-import {
-  formsOf,
-  imagesOf,
-  keyOf,
-  signFlags,
-  signOptions,
-  simpleSignerOf,
-  type SignFlags,
-} from '../sign-flags.ts';
+import { formsOf, keyOf, signFlags, signOptions, simpleSignerOf, type SignFlags } from '../sign-flags.ts';
 import { transportOptions } from '../transport-flags.ts';
 
 export const command: Command = defineCommand<SignFlags, string[]>({
@@ -26,7 +17,10 @@ export const command: Command = defineCommand<SignFlags, string[]>({
   args: [imageArgument('IMAGE')],
   manyArgs: true,
   async run(context, flags, ...images) {
-    if (flags.replaceKey !== undefined) return replace(context, flags, flags.replaceKey, images);
+    if (flags.replaceKey !== undefined) {
+      const { replaceSignatures } = await import('../replace-key.ts');
+      return replaceSignatures(context, flags, flags.replaceKey, images);
+    }
     if (flags.imagesFrom !== undefined || flags.keepOld) {
       throw usageError('--images-from and --keep-old go with --replace-key');
     }
@@ -91,52 +85,4 @@ async function signOne(context: CliContext, flags: SignFlags, image: string): Pr
     steps,
     json,
   };
-}
-
-async function replace(
-  context: CliContext,
-  flags: SignFlags,
-  oldFile: string,
-  given: readonly string[],
-): Promise<Outcome> {
-  const extra =
-    flags.all ||
-    flags.dryRun ||
-    [flags.format, flags.signIdentity, flags.signBy].some((given) => given !== undefined);
-  if (extra)
-    throw usageError(
-      '--replace-key signs what the old key signed: no --all, --format, --sign-by, --sign-identity',
-    );
-  const listed = await imagesOf(given, flags.imagesFrom, context.signal);
-  if (listed.length === 0) throw usageError('name images, or a list of them: --images-from FILE');
-  const [{ replaceKey }, { readPublicKeys }, { parseImageName }] = await Promise.all([
-    import('../../sign/replace-key.ts'),
-    import('../../sign/public-key-files.ts'),
-    import('../../formats/reference/image-name.ts'),
-  ]);
-  const images = listed.map(parseImageName);
-  const [oldKey] = await readPublicKeys([oldFile]);
-  const { keepOld } = flags;
-  const result = await replaceKey(
-    { images, oldKey, keepOld, options: signOptions(context) },
-    {
-      newKey: await keyOf(context, flags),
-      transport: transportOptions(flags, context),
-      signal: context.signal,
-      onImage: ({ image, state }) => context.detail(`${state} ${image}`),
-    },
-  );
-  const failed = result.images.filter(({ state }) => state === 'failed').length;
-  const subject = `${result.images.length - failed} of ${result.images.length} images`;
-  return {
-    ok: result.ok,
-    stepsFirst: true,
-    verdict: { word: 'replaced', subject },
-    steps: result.steps,
-    json: { images: result.images.map(jsonOf) },
-  };
-}
-
-function jsonOf({ error, ...image }: ReplacedImage): object {
-  return { ...image, ...(error && { error: { code: error.code, message: error.message } }) };
 }

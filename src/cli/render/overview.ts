@@ -46,7 +46,8 @@ function printNow(text: string): void {
   }
 }
 
-function overview(commands: readonly CommandEntry[], prefix: readonly string[]): string {
+function overview(all: readonly CommandEntry[], prefix: readonly string[]): string {
+  const commands = all.filter(({ hidden }) => hidden !== true);
   const names = commands.map((entry) => entry.path.join(' '));
   const width = Math.max(...names.map((name) => name.length)) + 2;
   const parts = [
