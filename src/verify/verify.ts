@@ -114,7 +114,11 @@ export async function prepareJudge(request: VerifyRequest, ports: VerifyPorts = 
   };
 }
 
-async function loadTrustPolicy({ policyFile }: VerifyRequest, env: NodeJS.ProcessEnv): Promise<LoadedPolicy> {
+/** In skopeo’s words. */
+export async function loadTrustPolicy(
+  { policyFile }: Pick<VerifyRequest, 'policyFile'>,
+  env: NodeJS.ProcessEnv,
+): Promise<LoadedPolicy> {
   try {
     return await loadPolicy({ env, ...(policyFile !== undefined && { file: policyFile }) });
   } catch (error) {
