@@ -12,6 +12,8 @@ export interface VerifyFlags extends SealedFlags {
   readonly as?: Tool;
   readonly key?: string;
   readonly bundlePolicy?: string;
+  readonly offline: boolean;
+  readonly identity?: string;
 }
 
 const flag = { kind: 'boolean', default: false, withNegated: false } as const;
@@ -31,6 +33,12 @@ export const verifyFlags: FlagParametersForType<VerifyFlags> = {
   },
   key: { ...file, brief: 'with --as cosign: the public key' },
   bundlePolicy: { ...file, brief: 'what to ask of cosign 3 bundles, instead of /etc/bootseal/bundles.json' },
+  offline: { ...flag, brief: 'IMAGE is a folder (dir:, oci:); ask nothing of the network' },
+  identity: {
+    ...file,
+    placeholder: 'REFERENCE',
+    brief: 'with --offline: the name in the registry, for policy and identity',
+  },
   ...sealedFlags,
   cert: { ...sealedFlags.cert, brief: `with --sealed: ${sealedFlags.cert.brief}` },
   insecurePolicy: {
@@ -52,6 +60,13 @@ export function checkVerifyFlags(flags: VerifyFlags): void {
   const policy = flags.policy ?? flags['registries.d'] ?? flags.platform;
   if (tool === 'cosign' && (policy !== undefined || flags.requireSigned || flags.all)) {
     throw usageError('cosign asks no policy and judges no instances: --as cosign takes --key only');
+  }
+  if (flags.offline !== (flags.identity !== undefined)) {
+    const hint = 'bootseal verify --offline FOLDER --identity quay.io/acme/os:10';
+    throw usageError('--offline and --identity go together', hint);
+  }
+  if (flags.offline && (sealed || tool === 'cosign')) {
+    throw usageError('--offline goes with neither --sealed nor --as cosign');
   }
   if (flags.bundlePolicy !== undefined && (tool !== undefined || sealed)) {
     throw usageError('--bundle-policy is not for --as and --sealed: other tools know no such file');
