@@ -2,6 +2,7 @@
 import { writeSync } from 'node:fs';
 import { editDistance } from '../../bytes/nearest.ts';
 import { GROUPS, type CommandEntry } from '../commands.ts';
+import { peerCommand } from './peer-commands.ts';
 
 const HELP_WORDS: ReadonlySet<string> = new Set(['--help', '-h', 'help']);
 
@@ -80,6 +81,8 @@ function unknown(
   const given = prefix.length === 0 ? argv[0] : prefix.slice(0, 3).join(' ');
   // JSON.stringify escapes control characters; what is left (bidi controls) came from the user's own shell.
   const line = `error: unknown command ${JSON.stringify(given)}`;
+  const peer = peerCommand(prefix, (name) => commands.some(({ path }) => path.join(' ') === name));
+  if (peer !== undefined) return `${line}; here it is "${peer}"\n  hint   bootseal ${peer} --help\n`;
   const close = closest(commands, given);
   const hint = close === undefined ? 'bootseal --help' : `bootseal ${close}`;
   return `${line}${close === undefined ? '' : `; did you mean "${close}"?`}\n  hint   ${hint}\n`;
