@@ -3,12 +3,12 @@
  * it may be read, and once to read it. Between, getfattr reads the attributes. An entry that is not the same both
  * times, by its time of change, which nobody can set, is an error: a digest of a tree in motion means nothing.
  */
-import { accessSync, closeSync, constants, openSync, readlinkSync, type BigIntStats } from 'node:fs';
-import { BootsealError } from '../../errors.ts';
+import { closeSync, constants, openSync, readlinkSync, type BigIntStats } from 'node:fs';
+import { BootsealError, isBootsealError } from '../../errors.ts';
 import { cannotRead, systemCode } from '../file-errors.ts';
-import { READ_SIZE, readFile } from './read-file.ts';
+import { openFile, READ_SIZE, readFile } from './read-file.ts';
 import type { DirectorySource, DirectorySurvey, FoundEntry, FoundKind } from './types.ts';
-import { attempt, changed, isRefusal, shown, unreadable, walkDirectory, type Visit } from './walk.ts';
+import { attempt, changed, shown, unreadable, walkDirectory, type Visit } from './walk.ts';
 import { readTreeXattrs } from './xattrs.ts';
 
 /**
@@ -102,13 +102,13 @@ function createMarks(): {
   };
 }
 
-function isReadable({ path, place }: Visit): boolean {
+function isReadable(visit: Visit): boolean {
   try {
-    accessSync(place, constants.R_OK);
+    closeSync(openFile(visit.place, visit.path));
     return true;
   } catch (error) {
-    if (isRefusal(error)) return false;
-    throw changed(path, 'was removed');
+    if (isBootsealError(error) && error.code === 'tree/unreadable') return false;
+    throw error;
   }
 }
 

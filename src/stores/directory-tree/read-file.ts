@@ -8,6 +8,11 @@ const OPEN_FILE = constants.O_RDONLY | constants.O_NOFOLLOW | constants.O_NONBLO
 /** Half a buffer of the hash pool, which waits between pieces. */
 export const READ_SIZE = 128 * 1024;
 
+/** Throws `tree/unreadable`, `tree/changed`. */
+export function openFile(place: Place, path: string): number {
+  return attempt(path, () => openSync(place, OPEN_FILE));
+}
+
 /** Exactly as many bytes, through `buffer`, as `seen` says. Throws `tree/changed`, `tree/unreadable`. */
 export function* readFile(
   place: Place,
@@ -15,7 +20,7 @@ export function* readFile(
   seen: BigIntStats,
   buffer: Uint8Array,
 ): Generator<Uint8Array, void, undefined> {
-  const fd = attempt(path, () => openSync(place, OPEN_FILE));
+  const fd = openFile(place, path);
   try {
     // 1. It is the file that was seen.
     const opened = fstatSync(fd, { bigint: true });
