@@ -5,6 +5,8 @@ export interface Random {
   readonly int: (below: number) => number;
   readonly chance: (probability: number) => boolean;
   readonly pick: <T>(from: readonly T[]) => T;
+  /** Weights need not sum up to anything. */
+  readonly weighted: <T>(from: readonly (readonly [weight: number, item: T])[]) => T;
 }
 
 /** Mulberry32 (public domain): 2^32 states, enough to make test data. */
@@ -20,6 +22,14 @@ export function makeRandom(seed: number): Random {
     int: (below) => Math.floor(next() * below),
     chance: (probability) => next() < probability,
     pick: (from) => from[Math.floor(next() * from.length)],
+    weighted: (from) => {
+      let left = next() * from.reduce((sum, [weight]) => sum + weight, 0);
+      for (const [weight, item] of from) {
+        left -= weight;
+        if (left < 0) return item;
+      }
+      return from[0][1];
+    },
   };
 }
 
