@@ -25,6 +25,26 @@ export interface CopyBlobsOptions {
   readonly progress?: ProgressPort;
 }
 
+/** What {@link copyBlobs} would do, as far as the destination can be asked without writing to it. */
+export async function countBlobs(
+  destination: ImageDestination | undefined,
+  blobs: Iterable<Descriptor>,
+): Promise<BlobCounts> {
+  const counts: BlobCounts = { copied: 0, mounted: 0, present: 0, bytes: 0 };
+  for (const blob of onceEach(blobs)) {
+    if ((await destination?.hasBlob(blob)) === true) counts.present += 1;
+    else {
+      counts.copied += 1;
+      counts.bytes += blob.size;
+    }
+  }
+  return counts;
+}
+
+function onceEach(blobs: Iterable<Descriptor>): Descriptor[] {
+  return [...new Map<Digest, Descriptor>([...blobs].map((blob) => [blob.digest, blob])).values()];
+}
+
 /** Every blob once. The first failure stops the others and is thrown when they have stopped. */
 export async function copyBlobs(
   source: ImageSource,
@@ -33,7 +53,7 @@ export async function copyBlobs(
   options: CopyBlobsOptions,
 ): Promise<BlobCounts> {
   const counts: BlobCounts = { copied: 0, mounted: 0, present: 0, bytes: 0 };
-  const queue = [...new Map<Digest, Descriptor>([...blobs].map((blob) => [blob.digest, blob])).values()];
+  const queue = onceEach(blobs);
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
 
@@ -82,11 +102,13 @@ async function copyBlob(
   };
   const bar = options.progress?.start(blob.digest.slice(0, 19), blob.size);
   try {
-    await destination.putBlob(
-      blob,
-      counted(source.blob(blob, read), (bytes) => bar?.advance(bytes)),
-      read,
-    );
+    const advance = (bytes: number): void => bar?.advance(bytes);
+    if (destination.resumeBlob !== undefined && source.name.transport === 'docker') {
+      await destination.resumeBlob(blob, (offset) => {
+        advance(offset);
+        return counted(source.blob(blob, { ...read, offset }), advance);
+      });
+    } else await destination.putBlob(blob, counted(source.blob(blob, read), advance), read);
   } finally {
     bar?.done();
   }

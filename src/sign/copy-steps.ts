@@ -11,7 +11,7 @@ export function copySteps(request: CopyRequest, result: Omit<CopyResult, 'steps'
       id: 'blobs',
       title: 'blobs',
       state: 'passed',
-      summary: `${blobs.copied} copied (${blobs.bytes} bytes), ${blobs.present} there already, ${blobs.mounted} mounted`,
+      summary: `${blobs.copied} ${request.dryRun === true ? 'to copy' : 'copied'} (${blobs.bytes} bytes), ${blobs.present} there already, ${blobs.mounted} mounted`,
     },
     signatureStep(request, signatures),
     {

@@ -16,6 +16,12 @@ export interface CopyRequest {
   readonly to: ImageName;
   /** Of an index: the index and every instance. Else the instance for the platform becomes the image. */
   readonly all?: boolean;
+  /** Of an index: the index alone, without its instances. The policy judges the index then. */
+  readonly indexOnly?: boolean;
+  /** Refuse a manifest of another kind: manifests are never converted. */
+  readonly format?: ManifestFormat;
+  /** Judge, and find out what would be copied; write nothing. */
+  readonly dryRun?: boolean;
   /** Default: this machine's. */
   readonly platform?: Platform;
   /** Leave behind the signatures that the source has. */
@@ -23,6 +29,9 @@ export interface CopyRequest {
   /** Blobs at a time, 4 by default. */
   readonly parallel?: number;
 }
+
+/** As skopeo calls them: OCI, and Docker's schema 2. */
+export type ManifestFormat = 'oci' | 'v2s2';
 
 /** Signs manifests while they are copied; the key and the identity are the caller's. */
 export interface CopySigner {

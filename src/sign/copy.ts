@@ -14,8 +14,14 @@ import { openDestination, openSource } from '../stores/open.ts';
 import type { PolicyVerdict } from '../trust/verdict.ts';
 import { chooseInstances } from '../verify/instances.ts';
 import { readSignatures } from '../verify/signatures-of.ts';
-import { copyBlobs, type BlobCounts } from './copy-blobs.ts';
-import { demandRoom, probeRoom, putSignatures, type SignatureCounts, type SignaturesOf } from './copy-signatures.ts';
+import { copyBlobs, countBlobs, type BlobCounts } from './copy-blobs.ts';
+import {
+  demandRoom,
+  probeRoom,
+  putSignatures,
+  type SignatureCounts,
+  type SignaturesOf,
+} from './copy-signatures.ts';
 import { copySteps } from './copy-steps.ts';
 import type { CopyPorts, CopyRequest, CopyResult } from './copy-types.ts';
 
@@ -34,6 +40,7 @@ export async function copyImage(request: CopyRequest, ports: CopyPorts = {}): Pr
     // 3. Signatures, and whether they will have a place.
     const wanted = await gatherSignatures(request, plan, source, ports);
     demandRoom(request.to, wanted);
+    if (request.dryRun === true) return await rehearse(request, plan, wanted, verdicts, ports);
     const destination = await openDestination(request.to, ports.destinationTransport);
     try {
       await probeRoom(destination, wanted, ports);
@@ -64,10 +71,18 @@ interface Plan {
 async function makePlan(request: CopyRequest, source: ImageSource): Promise<Plan> {
   const top = await source.topManifest();
   const manifest = parseManifest(top.bytes, top.mediaType);
-  if (manifest.kind === 'image') return { top, instances: [], images: [top], prefix: () => '' };
+  if (manifest.kind === 'image') {
+    demandFormat(request, top);
+    return { top, instances: [], images: [top], prefix: () => '' };
+  }
+  if (request.indexOnly === true) {
+    demandFormat(request, top);
+    return { top, instances: [], images: [top], prefix: () => '' };
+  }
   const chosen = chooseInstances(manifest, request.all === true, request.platform ?? hostPlatform());
   const images: ManifestBlob[] = [];
   for (const { digest } of chosen) images.push(await source.manifest(digest));
+  for (const image of images) demandFormat(request, image);
   if (request.all === true) {
     const count = images.length;
     return {
@@ -78,6 +93,45 @@ async function makePlan(request: CopyRequest, source: ImageSource): Promise<Plan
     };
   }
   return { top: images[0], instances: [], images, prefix: () => 'copying system image from manifest list: ' };
+}
+
+/** Nothing is ever converted: digests and signatures would not hold. Throws `copy/would-convert`, a usage error. */
+function demandFormat({ format }: CopyRequest, { mediaType }: ManifestBlob): void {
+  const isOci = mediaType.startsWith('application/vnd.oci.');
+  if (format === undefined || (format === 'oci') === isOci) return;
+  throw new BootsealError(
+    'copy/would-convert',
+    `Manifest of type ${mediaType} must be converted to ${format}, but we cannot modify it: "Instructed to preserve digests"`,
+    { hint: 'leave out --format: the copy has the format of the source', exit: 2 },
+  );
+}
+
+/** A destination that can be asked without being made. */
+const ASKABLE = ['docker', 'oci'];
+
+async function rehearse(
+  request: CopyRequest,
+  plan: Plan,
+  wanted: readonly SignaturesOf[],
+  verdicts: readonly PolicyVerdict[],
+  ports: CopyPorts,
+): Promise<CopyResult> {
+  const destination = ASKABLE.includes(request.to.transport)
+    ? await openDestination(request.to, ports.destinationTransport)
+    : undefined;
+  try {
+    const blobs = await countBlobs(destination, blobsOf(plan));
+    const signatures = {
+      copied: wanted.reduce((sum, { kept }) => sum + kept.length, 0),
+      made: wanted.reduce((sum, { made }) => sum + made.length, 0),
+    };
+    const { digest, mediaType } = plan.top;
+    const images = plan.images.map((image) => image.digest);
+    const result = { digest, mediaType, images, verdicts, blobs, signatures };
+    return { ...result, steps: copySteps(request, result) };
+  } finally {
+    await destination?.abort();
+  }
 }
 
 async function judge(plan: Plan, source: ImageSource, ports: CopyPorts): Promise<PolicyVerdict[]> {
@@ -147,6 +201,7 @@ function* blobsOf(plan: Plan): Generator<Descriptor, void, undefined> {
   for (const image of plan.images) {
     const manifest = parseManifest(image.bytes, image.mediaType);
     if (manifest.kind === 'index') {
+      if (image === plan.top) continue;
       throw new BootsealError('copy/nested-index', `instance ${image.digest} is itself an index`, {
         hint: 'an index of indexes cannot be copied',
       });

@@ -26,6 +26,8 @@ export interface ReadOptions {
    * the source need not hash them as well.
    */
   readonly checkedByDestination?: boolean;
+  /** Registries only, together with `checkedByDestination`: leave out so many bytes, which the destination has. */
+  readonly offset?: number;
 }
 
 export interface ImageSource {
@@ -109,6 +111,11 @@ export interface ImageDestination {
   mountBlob?(descriptor: Descriptor, fromRepository: string): Promise<boolean>;
   /** Checks length and digest while writing; a mismatch leaves nothing behind. */
   putBlob(descriptor: Descriptor, bytes: AsyncIterable<Uint8Array>, options?: ReadOptions): Promise<void>;
+  /**
+   * As `putBlob`, going on where a run that was killed had stopped: `rest` gives the bytes from an offset on, and may be
+   * called again with 0 when what was there turns out to be damaged.
+   */
+  resumeBlob?(descriptor: Descriptor, rest: (offset: number) => AsyncIterable<Uint8Array>): Promise<void>;
   /** An instance of an index: stored by digest, without a name. */
   putInstance(manifest: ManifestBlob): Promise<void>;
   /** The manifest that the name will mean. Nothing is visible under the name before `commit`. */

@@ -24,7 +24,10 @@ export function mergeRegistriesConf(files: readonly RegistriesConfFile[]): Regis
     unqualifiedSearch = file.unqualifiedSearch ?? unqualifiedSearch;
   }
   return {
-    registries: [...registries.values()],
+    // Of two prefixes of one length the first in this order counts.
+    registries: [...registries.values()].sort((a, b) =>
+      Buffer.compare(Buffer.from(a.prefix), Buffer.from(b.prefix)),
+    ),
     credentialHelpers:
       credentialHelpers.length === 0 ? NO_REGISTRIES_CONF.credentialHelpers : credentialHelpers,
     unqualifiedSearch,

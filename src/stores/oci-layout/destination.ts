@@ -34,6 +34,7 @@ export async function openLayoutDestination(name: LayoutName): Promise<ImageDest
     name,
     hasBlob: (descriptor) => folder.has(descriptor),
     putBlob: (descriptor, bytes) => folder.put(descriptor, bytes),
+    resumeBlob: (descriptor, rest) => folder.resume(descriptor, rest),
     putInstance,
     async putTopManifest(manifest) {
       await putInstance(manifest);

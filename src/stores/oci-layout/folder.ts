@@ -11,6 +11,7 @@ import { cannotWrite, systemCode } from '../file-errors.ts';
 import { checkedBlob, readAll, tooLarge } from '../checked-blob.ts';
 import { folderFiles } from './files.ts';
 import { withLock } from '../file-lock.ts';
+import { claimPartial, finishPartial } from './partial.ts';
 
 export interface LayoutFolder {
   /** True once anything was written. */
@@ -20,6 +21,8 @@ export interface LayoutFolder {
   exists(digest: Digest): Promise<boolean>;
   put(descriptor: Descriptor, bytes: ByteParts): Promise<void>;
   /** A small file, or undefined when it is not there. */
+  /** As `put`, going on where a killed process stopped. */
+  resume(descriptor: Descriptor, rest: (offset: number) => AsyncIterable<Uint8Array>): Promise<void>;
   read(path: string, limit: number): Promise<Uint8Array | undefined>;
   readBlob(digest: Digest, limit: number): Promise<Uint8Array | undefined>;
   /** Throws `store/blob-missing` unless each is there with its size. */
@@ -102,6 +105,17 @@ export function openFolder(root: string): LayoutFolder {
       const path = join(root, blobPath(descriptor.digest));
       await prepare(dirname(path));
       await writeFileAtomic(path, checkedBlob(descriptor, bytes));
+      written.add(descriptor.digest);
+    },
+    async resume(descriptor, rest) {
+      const path = join(root, blobPath(descriptor.digest));
+      // What is left is looked for before leftovers are swept.
+      const started = await claimPartial(path, descriptor.size);
+      if (started !== undefined) touched = true;
+      if (started === undefined || !(await finishPartial(started, path, descriptor, rest))) {
+        await prepare(dirname(path));
+        await writeFileAtomic(path, checkedBlob(descriptor, rest(0)));
+      }
       written.add(descriptor.digest);
     },
     read,

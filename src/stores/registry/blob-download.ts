@@ -27,7 +27,7 @@ async function* resumingDownload(
   options: ReadOptions,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const what = `reading blob ${blob.digest} in ${client.repository}`;
-  let offset = 0;
+  let offset = options.checkedByDestination === true ? (options.offset ?? 0) : 0;
   let resumed = 0;
   for (let attempt = 1; ; attempt += 1) {
     try {
