@@ -262,7 +262,11 @@ export function createCauseFinder(): CauseFinder {
     for (const side of ['left', 'right'] as const) {
       const { only, count } = owners[side];
       if (only === undefined || count < 2 || only === `${OVERFLOW_ID}:${OVERFLOW_ID}`) continue;
-      const text = `every differing file of ${side} belongs to ${only}: it was unpacked without privilege, and owners were lost`;
+      // One side of a pair is often root's alone, and rightly so.
+      if (only === '0:0' && owners[side === 'left' ? 'right' : 'left'].only !== undefined) continue;
+      const how =
+        only === '0:0' ? 'it was packed with root for all owners' : 'it was unpacked without privilege';
+      const text = `every differing file of ${side} belongs to ${only}: ${how}, and owners were lost`;
       causes.push({ id: `owners-${side}`, text, count });
     }
     if (causes.length > 0 || owners.left.count === 0) return causes;
