@@ -1,4 +1,5 @@
 /** The keyring of a `signedBy` requirement, opened on first use. */
+import { createHash } from 'node:crypto';
 import { BootsealError, isBootsealError } from '../../errors.ts';
 import { MAX_KEYRING_SIZE } from '../../formats/openpgp/format.ts';
 import { mergeKeys, openKeyring, parseKeyring, type Keyring } from '../../formats/openpgp/index.ts';
@@ -23,6 +24,26 @@ export async function loadKeyring(source: KeySource, reader: KeyReader): Promise
   } else {
     for (const bytes of source.data) files.push({ bytes, source: `${source.member} in the policy` });
   }
+  // The signatures that hold a key together need checking once, not for each of a hundred images.
+  const hash = createHash('sha256');
+  for (const file of files)
+    hash.update(`${file.source.length} ${file.bytes.length} ${file.source}`).update(file.bytes);
+  const name = hash.digest('base64');
+  const known = opened.get(name);
+  if (known !== undefined) return known;
+  const keyring = openFiles(files);
+  if (opened.size === MAX_OPENED) opened.clear();
+  opened.set(name, keyring);
+  return keyring;
+}
+
+/** By what is in the files, so that a changed one is another. Nothing in them depends on the time. */
+const opened = new Map<string, Promise<TrustedKeyring>>();
+const MAX_OPENED = 64;
+
+async function openFiles(
+  files: readonly { readonly bytes: Uint8Array; readonly source: string }[],
+): Promise<TrustedKeyring> {
   const sources = new Map<string, string>();
   const keys = files.flatMap((file) => {
     const found = parseNamed(file.bytes, file.source);
