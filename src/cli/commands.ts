@@ -92,6 +92,7 @@ export const commands: readonly CommandEntry[] = [
     examples: [
       'bootseal verify quay.io/acme/os:10',
       'bootseal verify --policy policy.json --registries.d registries.d --require-signed quay.io/acme/os:10',
+      'bootseal verify --offline os --identity quay.io/acme/os:10',
       'bootseal verify --sealed --cert db.crt quay.io/acme/os:10-sealed',
     ],
     group: 'Verify',

@@ -80,7 +80,11 @@ export function hintOf({ verdict, lookedIn }: Explained): string | undefined {
     case 'trust/no-signature':
       if (verdict.requirements.find(({ allowed }) => !allowed)?.type === 'signedBy')
         return 'sign it: bootseal sign --sign-by FINGERPRINT IMAGE';
-      if (lookedIn.some(({ result }) => result.includes('cosign bundle')))
+      // A signature that registries.d hides is nearer than one that would have to be made.
+      if (
+        lookedIn.some(({ result }) => result.includes('cosign bundle')) &&
+        !lookedIn.some(({ result }) => result.includes('attachments are off'))
+      )
         return 'signed with `cosign sign` 3; sign it for this policy too: bootseal sign --sign-by-sigstore-private-key KEY IMAGE';
       return lookedIn.some(({ result }) => result.startsWith('not read'))
         ? 'registries.d does not say use-sigstore-attachments: true for this repository'

@@ -12,10 +12,12 @@
  * env NO_COLOR=1                     for all commands that follow
  * tty bootseal …                     the next command runs at a terminal (script(1))
  * exists FILE, ! exists FILE
+ * registry                           a real registry from here on: `$REGISTRY`, in files too
+ * image NAME                         a new image under that name, in the registry or a folder
  * -- policy.json --                  files, put into the folder the commands run in
  * ```
  *
- * `$WORK` is that folder, `$VECTORS` is test/vectors. Regular expressions stand between single quotes;
+ * `$WORK` is that folder, `$VECTORS` is test/vectors, in files too. Regular expressions stand between single quotes;
  * a word between double quotes is a JSON string, for characters that are better not seen.
  */
 import assert from 'node:assert/strict';
@@ -25,6 +27,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { vectorPath } from '../support/project.ts';
+import { startRegistry, type TestRegistry } from '../support/registry.ts';
+import { makeImage, putImage } from '../support/test-image.ts';
 
 interface Ran {
   readonly status: number | null;
@@ -34,6 +38,8 @@ interface Ran {
 
 interface State {
   readonly folder: string;
+  readonly files: ReadonlyMap<string, string>;
+  registry: TestRegistry | undefined;
   readonly environment: Record<string, string>;
   input: string | undefined;
   last: Ran;
@@ -42,31 +48,57 @@ interface State {
 const PROGRAM = fileURLToPath(new URL('../../src/cli/main.js', import.meta.url));
 const TIMEOUT_MS = 60_000;
 
-export function runTranscript(file: string): void {
+export async function runTranscript(file: string): Promise<void> {
   const { script, files } = splitFiles(readFileSync(file, 'utf8'));
   const folder = mkdtempSync(join(tmpdir(), 'bootseal-transcript-'));
+  let state: State | undefined;
   try {
-    for (const [name, content] of files) {
-      mkdirSync(dirname(join(folder, name)), { recursive: true });
-      writeFileSync(join(folder, name), content);
-    }
+    writeFiles(folder, files);
     const environment = { PATH: process.env['PATH'] ?? '', HOME: folder, TMPDIR: folder };
-    const state: State = {
+    state = {
       folder,
+      files,
+      registry: undefined,
       environment,
       input: undefined,
       last: { status: 0, stdout: '', stderr: '' },
     };
     for (const [index, line] of script.entries()) {
       if (line.trim() === '' || line.startsWith('#')) continue;
-      runLine(line, state, `${file}:${index + 1}: ${line}`);
+      await runLine(line, state, `${file}:${index + 1}: ${line}`);
     }
   } finally {
+    await state?.registry?.stop();
     rmSync(folder, { recursive: true });
   }
 }
 
-function runLine(line: string, state: State, place: string): void {
+function writeFiles(folder: string, files: ReadonlyMap<string, string>): void {
+  for (const [name, content] of files) {
+    mkdirSync(dirname(join(folder, name)), { recursive: true });
+    writeFileSync(
+      join(folder, name),
+      content.replaceAll('$WORK', folder).replaceAll('$VECTORS', vectorPath()),
+    );
+  }
+}
+
+async function openRegistry(state: State): Promise<void> {
+  state.registry = await startRegistry();
+  const { host } = state.registry;
+  const naming = [...state.files].filter(([, content]) => content.includes('$REGISTRY'));
+  writeFiles(
+    state.folder,
+    new Map(naming.map(([name, content]) => [name, content.replaceAll('$REGISTRY', host)])),
+  );
+}
+
+/** A relative path is one in the folder of the transcript. */
+function imageName(name: string, folder: string): string {
+  return name.replace(/^(dir|oci|oci-archive):(?!\/)/, `$1:${folder}/`);
+}
+
+async function runLine(line: string, state: State, place: string): Promise<void> {
   const [first, ...others] = words(line, state);
   const negated = first === '!';
   const [verb, ...args] = negated ? others : [first, ...others];
@@ -88,6 +120,8 @@ function runLine(line: string, state: State, place: string): void {
   else if (verb === 'env') state.environment[args[0].split('=')[0]] = args[0].slice(args[0].indexOf('=') + 1);
   else if (verb === 'exists')
     assert.equal(existsSync(join(state.folder, args[0])), !negated, failed('exists'));
+  else if (verb === 'registry') await openRegistry(state);
+  else if (verb === 'image') await putImage(imageName(args[0], state.folder), makeImage());
   else assert.fail(`${place}: unknown word "${verb}"`);
 }
 
@@ -115,10 +149,17 @@ function runAtTerminal(args: readonly string[], state: State): Ran {
 /** Words of a line; single quotes keep spaces and backslashes as they are, double quotes hold a JSON string. */
 function words(line: string, state: State): string[] {
   return [...line.matchAll(/'([^']*)'|("(?:\\.|[^"\\])*")|(\S+)/g)].map(([, quoted, json, bare]) => {
-    if (quoted !== undefined) return quoted;
+    // Within an expression the dots of an address match themselves, and any other character too.
+    if (quoted !== undefined)
+      return state.registry === undefined ? quoted : quoted.replaceAll('$REGISTRY', state.registry.host);
     if (json !== undefined) return JSON.parse(json) as string;
-    return bare.replace('$WORK', state.folder).replace('$VECTORS', vectorPath());
+    return replaceNames(bare, state);
   });
+}
+
+function replaceNames(word: string, { folder, registry }: State): string {
+  const named = word.replace('$WORK', folder).replace('$VECTORS', vectorPath());
+  return registry === undefined ? named : named.replace('$REGISTRY', registry.host);
 }
 
 function splitFiles(text: string): { script: string[]; files: Map<string, string> } {

@@ -78,11 +78,13 @@ function unknown(
   prefix: readonly string[],
   argv: readonly string[],
 ): string {
+  const peer = peerCommand(prefix, (name) => commands.some(({ path }) => path.join(' ') === name));
+  if (peer !== undefined) {
+    return `error: unknown command "${peer.given}"; here it is "${peer.ours}"\n  hint   bootseal ${peer.ours} --help\n`;
+  }
   const given = prefix.length === 0 ? argv[0] : prefix.slice(0, 3).join(' ');
   // JSON.stringify escapes control characters; what is left (bidi controls) came from the user's own shell.
   const line = `error: unknown command ${JSON.stringify(given)}`;
-  const peer = peerCommand(prefix, (name) => commands.some(({ path }) => path.join(' ') === name));
-  if (peer !== undefined) return `${line}; here it is "${peer}"\n  hint   bootseal ${peer} --help\n`;
   const close = closest(commands, given);
   const hint = close === undefined ? 'bootseal --help' : `bootseal ${close}`;
   return `${line}${close === undefined ? '' : `; did you mean "${close}"?`}\n  hint   ${hint}\n`;

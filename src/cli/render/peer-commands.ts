@@ -53,11 +53,14 @@ const OURS: Readonly<Record<string, string>> = {
 };
 
 /** The longest of the words that somebody else has a command for; `known` tells what we have. */
-export function peerCommand(words: readonly string[], known: (name: string) => boolean): string | undefined {
+export function peerCommand(
+  words: readonly string[],
+  known: (name: string) => boolean,
+): { readonly given: string; readonly ours: string } | undefined {
   for (let length = Math.min(words.length, 3); length > 0; length--) {
     const given = words.slice(0, length).join(' ');
     const ours = Object.hasOwn(OURS, given) ? OURS[given] : undefined;
-    if (ours !== undefined && known(ours)) return ours;
+    if (ours !== undefined && known(ours)) return { given, ours };
   }
   return undefined;
 }
