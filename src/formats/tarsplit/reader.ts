@@ -15,15 +15,15 @@ export type TarSplitEntry =
 export const MAX_LINE: number = 64 * 1024 * 1024;
 
 /**
- * Entries in order. `parts` is the decoded (gunzipped) stream in pieces of any size. Throws `tarsplit/malformed` with
- * the number of the line as offset is of no use to anyone.
+ * Entries in order. `parts` is the decoded (gunzipped) stream in pieces of any size. Throws `tarsplit/malformed`, which
+ * names the line.
  */
 export async function* readTarSplit(
   parts: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
 ): AsyncGenerator<TarSplitEntry, void, undefined> {
   let position = 0;
   for await (const line of lines(parts)) {
-    const entry = parseEntry(line, position);
+    const entry = parseTarSplitEntry(line, position);
     position += 1;
     if (entry !== undefined) yield entry;
   }
@@ -55,7 +55,8 @@ async function* lines(
   if (last.length > 0) yield last;
 }
 
-function parseEntry(line: Uint8Array, number: number): TarSplitEntry | undefined {
+/** One line, the `number`th from 0. Undefined for one that stands for no bytes. */
+export function parseTarSplitEntry(line: Uint8Array, number: number): TarSplitEntry | undefined {
   const text = decodeUtf8(line);
   let value: unknown;
   try {

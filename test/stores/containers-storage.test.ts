@@ -1,0 +1,295 @@
+/** podman's store, made here file by file: what is found, what is put together again, and what a hostile one tries. */
+import assert from 'node:assert/strict';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { after, beforeEach, describe, it } from 'node:test';
+import { gzipSync } from 'node:zlib';
+import fc from 'fast-check';
+import { bigDataFile } from '../../src/formats/containers-storage/reader.ts';
+import { parseStorageReference, storageScopes } from '../../src/formats/containers-storage/reference.ts';
+import { digestOf } from '../../src/formats/oci/digest.ts';
+import { parseImageName } from '../../src/formats/reference/image-name.ts';
+import { readTarSplit, type TarSplitEntry } from '../../src/formats/tarsplit/reader.ts';
+import { encodeTarSplit } from '../../src/formats/tarsplit/writer.ts';
+import { loadImage } from '../../src/stores/load-image.ts';
+import { openSource } from '../../src/stores/open.ts';
+import { resolveWithin } from '../../src/stores/containers-storage/store.ts';
+import { archive, entry, file } from '../support/layers.ts';
+import { json, makeImage, readBlob, readImage } from '../support/test-image.ts';
+
+const contents = 'contents of a file\n'.repeat(1000);
+const layer = archive(entry('etc', 'directory'), file('etc/motd', contents), file('etc/empty', ''));
+const image = makeImage([layer]);
+const compressed = makeImage([gzipSync(layer)], 'amd64', [digestOf(layer)]);
+const ID = '1'.repeat(64);
+const LAYER = '2'.repeat(64);
+
+const folders: string[] = [];
+let root = '';
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), 'bootseal-store-'));
+  folders.push(root);
+});
+after(async () => {
+  for (const folder of folders) await rm(folder, { recursive: true });
+});
+
+async function put(path: string, bytes: Uint8Array | string): Promise<void> {
+  await mkdir(dirname(join(root, path)), { recursive: true });
+  await writeFile(join(root, path), bytes);
+}
+
+/** The tar, with the contents of etc/motd taken out. */
+function split(bytes: Uint8Array, name = 'etc/motd'): Uint8Array {
+  const at = Buffer.from(bytes).indexOf(contents);
+  return encodeTarSplit([
+    { kind: 'segment', bytes: bytes.subarray(0, at) },
+    { kind: 'file', name, size: contents.length },
+    { kind: 'segment', bytes: bytes.subarray(at + contents.length) },
+  ]);
+}
+
+interface StoreOptions {
+  readonly of?: typeof image;
+  readonly driver?: 'vfs' | 'overlay';
+  readonly splitName?: string;
+  readonly image?: Readonly<Record<string, unknown>>;
+  readonly bigData?: Readonly<Record<string, Uint8Array>>;
+}
+
+async function makeStore(options: StoreOptions = {}): Promise<string> {
+  const { driver = 'vfs', of = image } = options;
+  const bigData: Record<string, Uint8Array> = {
+    manifest: of.manifest.bytes,
+    [`manifest-${of.manifest.digest}`]: of.manifest.bytes,
+    [of.config.digest]: of.blobs.get(of.config.digest) ?? assert.fail(),
+    ...options.bigData,
+  };
+  for (const [key, bytes] of Object.entries(bigData))
+    await put(`${driver}-images/${ID}/${bigDataFile(key)}`, bytes);
+  await put(
+    `${driver}-images/images.json`,
+    json([
+      {
+        id: ID,
+        digest: of.manifest.digest,
+        names: ['a.test/x:v1', 'docker.io/library/busybox:latest'],
+        layer: LAYER,
+        metadata: '{}',
+        'big-data-names': Object.keys(bigData),
+        ...options.image,
+      },
+    ]),
+  );
+  await put(
+    `${driver}-layers/layers.json`,
+    json([{ id: LAYER, 'diff-digest': digestOf(layer), 'diff-size': layer.length }]),
+  );
+  await put(`${driver}-layers/${LAYER}.tar-split.gz`, gzipSync(split(layer, options.splitName)));
+  await put(driver === 'vfs' ? `vfs/dir/${LAYER}/etc/motd` : `overlay/${LAYER}/diff/etc/motd`, contents);
+  return `containers-storage:[${driver}@${root}]`;
+}
+
+describe('an image of a store', () => {
+  for (const driver of ['vfs', 'overlay'] as const) {
+    it(`of ${driver} is read whole, layers put together byte for byte`, async () => {
+      const store = await makeStore({ driver });
+      assert.equal(await readImage(`${store}a.test/x:v1`), image.manifest.digest);
+    });
+  }
+
+  it('is found by name, digest, ID, the beginning of an ID; without a driver too', async () => {
+    const store = await makeStore();
+    const names = [
+      'busybox',
+      'a.test/x:v1',
+      `a.test/x@${image.manifest.digest}`,
+      `@${ID}`,
+      `a.test/x:v1@${ID}`,
+      ID,
+      ID.slice(0, 12),
+      `@${ID.slice(0, 5)}`,
+    ];
+    for (const name of names) assert.equal(await readImage(store + name), image.manifest.digest, name);
+    assert.equal(await readImage(`containers-storage:[${root}]busybox`), image.manifest.digest);
+    for (const name of ['a.test/x:v2', '@abc', `a.test/x@sha256:${'0'.repeat(64)}`, 'a.test/y']) {
+      await assert.rejects(openSource(parseImageName(store + name)), {
+        code: 'containers-storage/no-such-image',
+        exit: 2,
+      });
+    }
+    for (const name of ['', '@', 'a.test/x@nothex', 'UPPER', '[vfs@/x]y']) {
+      await assert.rejects(async () => openSource(parseImageName(store + name)), { exit: 2 });
+    }
+  });
+
+  it('that came compressed gives its layers decoded; its own blobs are gone, and it says so', async () => {
+    const store = await makeStore({ of: compressed });
+    const source = await openSource(parseImageName(`${store}a.test/x:v1`));
+    const loaded = await loadImage(source, { os: 'linux', architecture: 'amd64' });
+    const parts = [];
+    for await (const part of loaded.layers[0].open()) parts.push(Buffer.from(part));
+    assert.deepEqual(Buffer.concat(parts), Buffer.from(layer));
+    await assert.rejects(readBlob(source, compressed.layers[0]), { code: 'containers-storage/only-decoded' });
+  });
+
+  it('has the signatures of each manifest', async () => {
+    const instance = `sha256:${'5'.repeat(64)}` as const;
+    const store = await makeStore({
+      bigData: { signatures: Buffer.from('onetwo2'), [`signature-${'5'.repeat(64)}`]: Buffer.from('three') },
+      image: {
+        metadata: JSON.stringify({ 'signature-sizes': [3, 4], 'signatures-sizes': { [instance]: [5] } }),
+      },
+    });
+    const source = await openSource(parseImageName(`${store}a.test/x:v1`));
+    const read = async (digest: typeof instance): Promise<string[]> =>
+      (await source.storedSignatures?.(digest))?.map((bytes) => Buffer.from(bytes).toString()) ?? [];
+    assert.deepEqual(await read(image.manifest.digest as typeof instance), ['one', 'two2']);
+    assert.deepEqual(await read(instance), ['three']);
+    assert.deepEqual(await read(`sha256:${'6'.repeat(64)}`), []);
+  });
+
+  for (const [what, sizes] of [
+    ['too few bytes', [3, 9]],
+    ['too many', [3]],
+  ] as const) {
+    it(`signatures with ${what} are refused`, async () => {
+      const store = await makeStore({
+        bigData: { signatures: Buffer.from('onetwo2') },
+        image: { metadata: JSON.stringify({ 'signature-sizes': sizes }) },
+      });
+      const source = await openSource(parseImageName(`${store}a.test/x:v1`));
+      await assert.rejects(async () => source.storedSignatures?.(image.manifest.digest), {
+        code: 'containers-storage/malformed',
+      });
+    });
+  }
+});
+
+describe('a store that was changed', () => {
+  it('contents: the digest tells', async () => {
+    const store = await makeStore();
+    await put(`vfs/dir/${LAYER}/etc/motd`, contents.replace('file', 'FILE'));
+    await assert.rejects(readImage(`${store}busybox`), { code: 'store/digest-mismatch', exit: 1 });
+    await put(`vfs/dir/${LAYER}/etc/motd`, contents.slice(1));
+    await assert.rejects(readImage(`${store}busybox`), { code: 'store/size-mismatch', exit: 1 });
+  });
+
+  it('configuration and manifest: the same', async () => {
+    const store = await makeStore({
+      bigData: { [image.config.digest]: Buffer.alloc(image.config.size, 0x20) },
+    });
+    await assert.rejects(readImage(`${store}busybox`), { code: 'store/digest-mismatch', exit: 1 });
+    const other = makeImage([layer], 'arm64');
+    const swapped = await makeStore({
+      bigData: { [`manifest-${image.manifest.digest}`]: other.manifest.bytes },
+    });
+    await assert.rejects(readImage(`${swapped}a.test/x@${image.manifest.digest}`), {
+      code: 'store/digest-mismatch',
+    });
+  });
+
+  it('cfs-config: an id that is a path is refused before any file is touched', async () => {
+    for (const id of ['../../etc', 'a/b', '']) {
+      const store = await makeStore({ image: { id } });
+      await assert.rejects(readImage(`${store}busybox`), { code: 'containers-storage/malformed' });
+    }
+  });
+
+  it('tar-link-abs: names in tar-split stay within the layer, links and all', async () => {
+    const secret = join(root, 'secret');
+    await writeFile(secret, contents);
+    for (const splitName of ['../../../secret', `../../..${secret}`, 'abs/secret', 'up/secret']) {
+      const store = await makeStore({ splitName });
+      const inside = join(root, 'vfs/dir', LAYER);
+      await symlink(root, join(inside, 'abs')).catch(() => undefined);
+      await symlink('../../..', join(inside, 'up')).catch(() => undefined);
+      await assert.rejects(readImage(`${store}busybox`), { code: 'file/cannot-read' });
+    }
+    assert.equal(await resolveWithin('/nowhere', '../../a/./b/../c'), '/nowhere/a/c');
+  });
+
+  it('a circle of links ends, and a pipe is not waited for', async () => {
+    const store = await makeStore({ splitName: 'round/motd' });
+    await symlink('round', join(root, 'vfs/dir', LAYER, 'round'));
+    await assert.rejects(readImage(`${store}busybox`), { code: 'containers-storage/malformed' });
+  });
+});
+
+it('names of big data files are upstream’s', () => {
+  assert.equal(bigDataFile('manifest'), 'manifest');
+  assert.equal(bigDataFile('sha256:32'), '=c2hhMjU2OjMy');
+  assert.equal(bigDataFile('signature-5'), '=c2lnbmF0dXJlLTU=');
+});
+
+it('policy scopes are those of containers-policy.json(5)', () => {
+  const digest = `sha256:${'0'.repeat(64)}` as const;
+  const { named } = parseStorageReference('busybox');
+  assert.deepEqual(storageScopes('vfs', '/s', named, ID), [
+    `[vfs@/s]docker.io/library/busybox:latest@${ID}`,
+    '[vfs@/s]docker.io/library/busybox:latest',
+    '[vfs@/s]docker.io/library/busybox',
+    '[vfs@/s]docker.io/library',
+    '[vfs@/s]docker.io',
+    '[vfs@/s]',
+    '[/s]',
+  ]);
+  const both = parseStorageReference(`a.test/x:v1@${digest}@${ID}`);
+  assert.deepEqual(storageScopes('vfs', '/s', both.named, ID).slice(1, 4), [
+    `[vfs@/s]a.test/x:v1@${digest}`,
+    '[vfs@/s]a.test/x:v1',
+    '[vfs@/s]a.test/x',
+  ]);
+  assert.deepEqual(storageScopes('vfs', '/s', undefined, ID), [`[vfs@/s]@${ID}`, '[vfs@/s]', '[/s]']);
+});
+
+describe('tar-split', () => {
+  const some: fc.Arbitrary<TarSplitEntry> = fc.oneof(
+    fc
+      .uint8Array({ minLength: 1, maxLength: 50 })
+      .map((bytes) => ({ kind: 'segment' as const, bytes: Buffer.from(bytes) })),
+    fc.record({
+      kind: fc.constant('file' as const),
+      name: fc
+        .uint8Array({ minLength: 1, maxLength: 20 })
+        .map((bytes) => Buffer.from(bytes).toString('latin1')),
+      size: fc.integer({ min: 1, max: 2 ** 40 }),
+    }),
+  );
+  it('written and read again is the same, in pieces of any size', async () => {
+    await fc.assert(
+      fc.asyncProperty(fc.array(some), fc.integer({ min: 1, max: 40 }), async (entries, size) => {
+        const bytes = encodeTarSplit(entries);
+        const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
+          bytes.subarray(at * size, (at + 1) * size),
+        );
+        const read = [];
+        for await (const each of readTarSplit(pieces)) read.push({ ...each });
+        assert.deepEqual(
+          read,
+          entries.map((each) => ({ ...each })),
+        );
+      }),
+    );
+  });
+
+  const refused: Readonly<Record<string, string>> = {
+    'a line that is missing': '{"type":2,"payload":"AA==","position":1}\n',
+    'a negative size': '{"type":1,"name":"a","size":-1,"payload":"","position":0}\n',
+    'a file without a name': '{"type":1,"size":1,"payload":"","position":0}\n',
+    'bad base64': '{"type":2,"payload":"A","position":0}\n',
+    'another type': '{"type":3,"position":0}\n',
+    'no JSON': 'x\n',
+  };
+  for (const [what, text] of Object.entries(refused)) {
+    it(`${what} is refused`, async () => {
+      await assert.rejects(
+        async () => {
+          for await (const _ of readTarSplit([Buffer.from(text)]));
+        },
+        { code: 'tarsplit/malformed' },
+      );
+    });
+  }
+});
