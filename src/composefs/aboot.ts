@@ -49,6 +49,10 @@ export function checkAboot(tree: Tree): void {
   if (version === '' || decodeUtf8(encodeLatin1(version)) === undefined) {
     throw bad(payload, 'names no kernel version');
   }
+  const signature = boot.children.get(`vbmeta-${version}.img`);
+  if (signature !== undefined && signature.kind !== 'regular') {
+    throw bad(`vbmeta-${version}.img`, 'is not a regular file');
+  }
   const node = boot.children.get(payload);
   if (node?.kind !== 'regular') throw bad(payload, 'is not a regular file');
   const content = contentOf(node);
@@ -59,8 +63,7 @@ export function checkAboot(tree: Tree): void {
   }
   if (!isUki(content))
     throw bad(payload, 'is neither an Android boot image nor a UKI with kernel and initramfs');
-  if (boot.children.has(`vbmeta-${version}.img`))
-    throw bad(payload, 'is a UKI and has a vbmeta image beside it');
+  if (signature !== undefined) throw bad(payload, 'is a UKI and has a vbmeta image beside it');
 }
 
 function isAndroidV2(content: Uint8Array): boolean {
