@@ -69,7 +69,7 @@ function contentFields(leaf: Leaf, algorithm: VerityAlgorithm): ContentFields {
       }
       const size = BigInt(leaf.content.size);
       const digest = leaf.content.digests[algorithm];
-      if (digest !== undefined) return { size, payload: objectPath(digest), digest };
+      if (digest !== undefined) return { size, payload: leaf.content.payload ?? objectPath(digest), digest };
       return { size, ...(leaf.content.payload !== undefined && { payload: leaf.content.payload }) };
     }
   }

@@ -75,13 +75,11 @@ function fillContent(packed: PackedTree, number: number, content: RegularContent
   }
   setExternal(packed.nodes, number, content.size);
   const digest = content.digests[packed.algorithm];
-  if (digest !== undefined) {
-    setMetacopy(packed, number, digest);
-    setRedirectToDigest(packed, number, digest);
-    return;
-  }
-  setEmptyMetacopy(packed, number);
-  if (content.payload !== undefined) {
+  if (digest === undefined) setEmptyMetacopy(packed, number);
+  else setMetacopy(packed, number, digest);
+  if (content.payload === undefined) {
+    if (digest !== undefined) setRedirectToDigest(packed, number, digest);
+  } else if (content.payload !== '') {
     const bytes = encodeLatin1(content.payload);
     setRedirect(packed, number, bytes, 0, bytes.length);
   }

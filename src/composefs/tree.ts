@@ -34,7 +34,7 @@ export type RegularContent =
       readonly size: number;
       /** fs-verity digests of the content. Filled in while a layer is read; complete once it has been. */
       readonly digests: VerityDigests;
-      /** Path of the object, from a dump that names it without a digest. */
+      /** Path of the object where it is not that of the digest; empty for none. */
       readonly payload?: string;
       /** Number of the entry that it came in, counted from 1 over all layers. */
       readonly entry?: number;

@@ -11,7 +11,7 @@ import { packDump } from '../../src/composefs/pack-dump.ts';
 import { hasWhiteout } from '../../src/composefs/whiteouts.ts';
 import { verityDigest } from '../../src/formats/fsverity/digest.ts';
 import { peerOk } from '../support/peers.ts';
-import { chooseSeed } from '../support/random.ts';
+import { chooseSeed } from '../support/seeded.ts';
 import { randomDump } from '../support/random-dump.ts';
 
 const TREES = 1000;

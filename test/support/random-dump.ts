@@ -1,5 +1,5 @@
 /** Random file trees as dump texts, of everything that a tree can hold. The same seed gives the same text. */
-import { makeRandom, type Random } from './random.ts';
+import { makeRandom, type Random } from './seeded.ts';
 
 export interface RandomDumpOptions {
   /** Also what only C takes: times before 1970, long inline contents and targets, links before their files. */
@@ -141,7 +141,7 @@ export function randomDump(seed: number, options: RandomDumpOptions = {}): strin
     } else if (kind < 90) {
       text = chance(0.5)
         ? `${65 + int(10_000)} ${mode(0o100000)} LINKS ${owner()} 0 ${time()} - - -`
-        : `${65 + int(10_000)} ${mode(0o100000)} LINKS ${owner()} 0 ${time()} some/object-${int(5)} - -`;
+        : `${65 + int(10_000)} ${mode(0o100000)} LINKS ${owner()} 0 ${time()} ${options.onlyC === true ? `some/object-${int(5)}` : `a${int(5)}/${'0'.repeat(62)}`} - -`;
     } else {
       if (files.length === 0) continue;
       const target = pick(files);

@@ -1,5 +1,5 @@
 /** One line of a dump, read into a row that is used again for the next: a text of a million lines makes no garbage. */
-import { anyNumber, createPiece, hexDigit, plainNumber, readPiece, type Piece } from './fields.ts';
+import { anyNumber, createPiece, hexDigit, pieceText, plainNumber, readPiece, type Piece } from './fields.ts';
 import { FILE_TYPE } from './format.ts';
 import { badLine, MAX_PATH, type LineRules } from './rules.ts';
 
@@ -279,6 +279,9 @@ function isCapital(byte: number): boolean {
   return byte >= 0x41 && byte <= 0x5a;
 }
 
+/** `xx/rest` of a digest of either length. */
+const OBJECT_PATH = /^[0-9a-f]{2}\/(?:[0-9a-f]{62}|[0-9a-f]{126})$/;
+
 /** Content must be as long as SIZE says, of whatever type the file is. */
 function checkContentC(row: DumpRow, type: number, line: number): void {
   const { content } = row;
@@ -300,6 +303,9 @@ function checkContent(row: DumpRow, type: number, rules: LineRules, line: number
   if (payload.present) {
     const length = payload.end - payload.start;
     if (length === 0 || length > MAX_PATH) throw badLine(line, 'a payload that is empty or too long');
+    if (row.digestLength === 0 && !OBJECT_PATH.test(pieceText(payload))) {
+      throw badLine(line, 'the payload is not the path of an object');
+    }
     if (content.present && rules.name === 'strict') throw badLine(line, 'both a payload and content');
     content.present = false;
     if (rules.name === 'strict' && row.digestLength > 0 && !isObjectPath(row)) {

@@ -7,7 +7,6 @@ import {
   EROFS_BLOCK,
   FEATURE_COMPAT,
   FILE_TYPES,
-  FIRST_INODE,
   HEADER,
   INODE_SLOT,
   LAYOUT,
@@ -67,12 +66,15 @@ function isAcl(name: string): boolean {
   return name === 'system.posix_acl_access' || name === 'system.posix_acl_default';
 }
 
-function writeSuperblock(view: DataView, { version, list, buildTime, blocks, inodesEnd }: ImagePlan): void {
+function writeSuperblock(
+  view: DataView,
+  { version, list, buildTime, blocks, inodesEnd, nid }: ImagePlan,
+): void {
   const at = SUPERBLOCK.offset;
   view.setUint32(at, SUPERBLOCK.magic, true);
   view.setUint32(at + 8, FEATURE_COMPAT, true);
   view.setUint8(at + 12, SUPERBLOCK.blockBits);
-  view.setUint16(at + 14, FIRST_INODE / INODE_SLOT, true); // nid of the root
+  view.setUint16(at + 14, nid[0], true); // of the root, which a long attribute may move
   view.setUint32(at + 16, list.count, true); // 64 bits, of which columns of 31 leave the upper half zero
   view.setUint32(at + 24, buildTime.low, true);
   view.setUint32(at + 28, buildTime.high, true);
