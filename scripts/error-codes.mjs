@@ -17,13 +17,17 @@ const AREAS = {
   auth: 'Credentials: auth.json files and credential helpers.',
   authenticode: 'Signatures of UEFI programs.',
   authvar: 'Authenticated UEFI variables (`.auth` files).',
+  bundle: 'Sigstore bundles, as cosign 3 writes them.',
+  'bundle-policy': 'bundles.json, bootseal’s own rules for bundles.',
   bytes: 'Bytes read beyond the end of what is there.',
-  composefs: 'What the layers would give as a file system, and rules that bootseal does not apply yet.',
   certificate: 'Certificate files.',
+  composefs: 'What the layers would give as a file system, and rules that bootseal does not apply yet.',
+  'containers-storage': 'podman’s store of images.',
   copy: 'Copying an image.',
   cosign: 'Keys, payloads and attachments in the format of cosign.',
   der: 'Distinguished Encoding Rules, the bytes of certificates, keys and signatures.',
   digest: 'What a digest is asked of.',
+  'digest-lint': 'What will make digests disagree later.',
   dir: 'Images in a `dir:` folder.',
   'docker-archive': 'Images in a `docker-archive:` file.',
   dump: 'The text form of a composefs tree.',
@@ -31,6 +35,7 @@ const AREAS = {
   file: 'Files of this machine.',
   fsverity: 'fs-verity digests.',
   getfattr: 'What the program getfattr says.',
+  gpg: 'Signing by the gpg of the user.',
   guid: 'Globally unique identifiers.',
   gzip: 'gzip streams.',
   'hash-pool': 'The threads that compute digests.',
@@ -43,6 +48,8 @@ const AREAS = {
   key: 'Key files.',
   layer: 'What a layer says, while its files are stacked.',
   'layer-decoder': 'The thread that decompresses layers.',
+  lookaside: 'Look-aside stores of signatures.',
+  mount: 'Mounting an image of a composefs repository.',
   oci: 'OCI image documents, layouts and archives.',
   openpgp: 'OpenPGP keyrings and messages.',
   pe: 'Portable Executable files: kernels, stubs, boot loaders, UKIs.',
@@ -50,13 +57,18 @@ const AREAS = {
   pkcs7: 'Signed data inside Authenticode signatures.',
   policy: 'policy.json, see containers-policy.json(5).',
   reference: 'Image names.',
+  'registries-conf': 'registries.conf, see containers-registries.conf(5).',
   'registries-d': 'registries.d, see containers-registries.d(5).',
   registry: 'Talking to a registry.',
+  repo: 'Composefs repositories, as bootc and cfsctl keep them.',
   seal: 'Sealing an image, and checking a seal.',
-  sign: 'Signing an image.',
   siglist: 'EFI signature lists.',
+  sign: 'Signing an image.',
+  splitstream: 'Split streams of a composefs repository.',
+  statement: 'in-toto statements.',
   store: 'Reading and writing images, wherever they are.',
   tar: 'tar archives, as layers are.',
+  tarsplit: 'tar-split files of podman’s store.',
   tree: 'A directory of this machine, read as an image.',
   trust: 'What a policy says about an image. These are verdicts.',
   'trust-files': 'Keys and settings that a policy names.',
@@ -110,7 +122,7 @@ const MEANINGS = {
 };
 
 /** Literals that look like codes: media types, paths. */
-const NOT_CODES = new Set(['etc/containers', 'etc/selinux', 'nacl/secretbox']);
+const NOT_CODES = new Set(['containers/storage', 'etc/containers', 'etc/selinux', 'nacl/secretbox']);
 const NOT_AREAS = new Set(['application', 'text', 'linux', 'usr', 'var', 'boot', 'run']);
 
 const LITERAL = /['`]([a-z0-9-]+)\/([a-z0-9]+(?:-[a-z0-9]+)*)['`]/g;
