@@ -43,6 +43,8 @@ export interface JudgeOptions {
   readonly prefix?: string;
   /** The verdict does not decide: trouble in reading its signatures is told, not thrown. */
   readonly informative?: boolean;
+  /** It is taken as well, with its signatures: as when it is copied, those that cannot be read prevent a verdict. */
+  readonly taken?: boolean;
 }
 
 /** Throws what reaching the signatures throws; signatures that are there and malformed are a refusal, or see below. */
@@ -54,6 +56,7 @@ export async function judgeManifest(
 ): Promise<JudgedManifest> {
   let lookedIn: readonly LookedIn[] = [];
   let read = false;
+  let failure: unknown;
   const signatures = async () => {
     read = true;
     try {
@@ -61,6 +64,7 @@ export async function judgeManifest(
       lookedIn = found.places;
       return found.signatures;
     } catch (error) {
+      failure = error;
       if (isBootsealError(error) && options.informative === true) {
         lookedIn = [{ place: 'signatures', result: error.message }];
         return [];
@@ -92,7 +96,8 @@ export async function judgeManifest(
     );
   }
   // A policy that accepts anything never looks at signatures, but copying the image does: malformed ones break it.
-  if (verdict.allowed && !read) await readAnyway(signatures);
+  if ((verdict.allowed || options.taken === true) && !read) await readAnyway(signatures);
+  if (options.taken === true && failure !== undefined) throw unread(failure);
   if (verdict.reasonCode === 'trust/no-signature' && options.informative !== true) {
     const { lookFurther } = await import('./unusable.ts');
     lookedIn = [...lookedIn, ...(await lookFurther(source, manifest.digest, lookedIn))];
@@ -105,10 +110,14 @@ async function readAnyway(signatures: () => Promise<unknown>): Promise<void> {
   try {
     await signatures();
   } catch (error) {
-    if (!isBootsealError(error)) throw error;
-    throw new BootsealError(error.code, `reading signatures: ${error.message}`, {
-      cause: error,
-      ...(error.hint !== undefined && { hint: error.hint }),
-    });
+    throw unread(error);
   }
+}
+
+function unread(error: unknown): unknown {
+  if (!isBootsealError(error)) return error;
+  return new BootsealError(error.code, `reading signatures: ${error.message}`, {
+    cause: error,
+    ...(error.hint !== undefined && { hint: error.hint }),
+  });
 }

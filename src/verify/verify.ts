@@ -163,7 +163,11 @@ async function verifySource(
     return conclude(top, [top], [judged], top.digest);
   }
   // 3. Of an index the instances decide, as when skopeo and podman copy it.
-  const index = await judgeManifest(judge, source, top, { role: 'index', informative: true });
+  const index = await judgeManifest(judge, source, top, {
+    role: 'index',
+    informative: true,
+    taken: request.all === true,
+  });
   const instances = chooseInstances(manifest, request.all === true, request.platform ?? hostPlatform());
   const images: ManifestBlob[] = [];
   const judged: JudgedManifest[] = [index];

@@ -58,7 +58,7 @@ export function generateCase(random: Random, places: GeneratorPlaces): Generated
   const name = `${domain}/${repository}`;
   const own = byDigest ? `${name}@${digest}` : `${name}:${tag}`;
   const identities = nearIdentities(random, name, tag, digest);
-  const identity = (): string => (random.chance(0.7) ? `${name}:${tag}` : random.pick(identities));
+  const identity = (): string => (random.chance(0.8) ? `${name}:${tag}` : random.pick(identities));
   const wanted = (): Want => random.pick(wants);
   const wants: Want[] = [makeWant(random), makeWant(random)];
 
@@ -299,7 +299,7 @@ function keyMembers(
 }
 
 function makeIdentity(random: Random, { name, own, domain, identities }: PolicyContext): object {
-  const reference = (): string => (random.chance(0.5) ? own : random.pick(identities));
+  const reference = (): string => (random.chance(0.6) ? own : random.pick(identities));
   const type = random.weighted([
     [2, 'default'],
     [2, 'matchExact'],
@@ -321,6 +321,9 @@ function makeIdentity(random: Random, { name, own, domain, identities }: PolicyC
       const signedPrefix = random.pick([prefix, 'signed.example.com', domain, `signed.example.com/org`]);
       return { signedIdentity: { type, prefix, signedPrefix } };
     }
+    case 'matchExact':
+    case 'matchRepoDigestOrExact':
+    case 'matchRepository':
     default:
       return { signedIdentity: { type } };
   }

@@ -100,7 +100,7 @@ function parseTrustRoot(
       const { subjectEmail, subjectHostname } = trust.pki;
       const [rootFile] = read[0];
       const roots = readRoots(rootFile.bytes);
-      if (roots === undefined) throw unreadable('error loading PKI CA Roots', rootFile.source);
+      if (roots === undefined) throw unreadable('error loading PKI CA Roots certificates', rootFile.source);
       const intermediates = read[1].flatMap((file) => parseIntermediates(file));
       const subjects = {
         ...(subjectEmail !== undefined && { subjectEmail }),

@@ -37,7 +37,8 @@ export function readAlternativeNames(value: Uint8Array): AlternativeNames {
         break;
       case GENERAL_NAME.uri: {
         const uri = readIa5(contents, 'uniformResourceIdentifier');
-        if (hostOfUri(uri) === undefined) throw bad(`cannot parse URI ${JSON.stringify(uri.slice(0, 200))}`);
+        if (hostOfUri(uri) === undefined)
+          throw bad(`cannot parse URI ${JSON.stringify(uri.slice(0, 200))}: invalid domain`);
         uris.push(uri);
         break;
       }

@@ -41,11 +41,15 @@ export function buildPath(question: PathQuestion): readonly PathCertificate[] {
     const error = extend(search, [leaf]);
     if (error !== undefined) throw error;
   }
-  const fitting = search.paths.find((path) => allowsUsage(path, usage));
-  if (fitting === undefined) {
-    throw new BootsealError('x509/usage', 'x509: certificate specifies an incompatible key usage');
+  // Rules about whole paths: any path that keeps them will do.
+  let reason: BootsealError | undefined;
+  for (const path of search.paths) {
+    if (!allowsUsage(path, usage)) continue;
+    const fault = constraintFault(path);
+    if (fault === undefined) return path;
+    reason ??= fault;
   }
-  return fitting;
+  throw reason ?? new BootsealError('x509/usage', 'x509: certificate specifies an incompatible key usage');
 }
 
 interface Search {
@@ -150,10 +154,7 @@ function checkCertificate(
     const message = `x509: certificate has expired or is not yet valid: current time ${formatTime(at)} is ${outside}`;
     throw new BootsealError('x509/expired', message);
   }
-  const { constraints, basicConstraints } = candidate;
-  if (role !== 'leaf' && constraints !== undefined) {
-    for (const { names } of path) checkNameConstraints(constraints, names);
-  }
+  const { basicConstraints } = candidate;
   if (role === 'intermediate' && basicConstraints?.authority !== true) {
     throw new BootsealError(
       'x509/not-authority',
@@ -163,6 +164,21 @@ function checkCertificate(
   const between = path.length - 1;
   if (basicConstraints?.pathLength !== undefined && between > basicConstraints.pathLength) {
     throw new BootsealError('x509/path-length', 'x509: too many intermediates for path length constraint');
+  }
+}
+
+/** An authority's constraints hold for the names of every certificate below it. */
+function constraintFault(path: readonly PathCertificate[]): BootsealError | undefined {
+  try {
+    for (const [at, { constraints }] of path.entries()) {
+      if (at === 0 || constraints === undefined) continue;
+      for (const { names } of path.slice(0, at)) checkNameConstraints(constraints, names);
+    }
+    return undefined;
+  } catch (error) {
+    if (!isBootsealError(error)) throw error;
+    const message = `x509: a root or intermediate certificate is not authorized to sign for this name: ${error.message}`;
+    return new BootsealError('x509/name-constraints', message);
   }
 }
 
@@ -179,8 +195,12 @@ function unknownAuthority(
   const why =
     hint === undefined
       ? ''
-      : ` (possibly because of ${goQuote(hint.error.message)} while trying to verify candidate authority certificate ${goQuote(hint.of.certificate.subjectText)})`;
+      : ` (possibly because of ${goQuote(hint.error.message)} while trying to verify candidate authority certificate ${goQuote(nameOf(hint.of))})`;
   return new BootsealError('x509/unknown-authority', `x509: certificate signed by unknown authority${why}`);
+}
+
+function nameOf({ certificate: { subjectText } }: PathCertificate): string {
+  return /(?:^|,)CN=([^,]*)/.exec(subjectText)?.[1] ?? subjectText;
 }
 
 function formatTime(milliseconds: number): string {

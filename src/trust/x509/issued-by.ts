@@ -31,6 +31,14 @@ const INSECURE: ReadonlyMap<string, string> = new Map([
   [OID.ecdsaWithSha1, 'ECDSA-SHA1'],
 ]);
 
+const FAILURES = {
+  rsa: 'crypto/rsa: verification error',
+  ecdsa: 'x509: ECDSA verification failure',
+  ed25519: 'x509: Ed25519 verification failure',
+} as const;
+const GO_NAMES = { rsa: 'RSA', ecdsa: 'ECDSA', ed25519: 'Ed25519' } as const;
+const GO_TYPES = { rsa: '*rsa.PublicKey', ecdsa: '*ecdsa.PublicKey', ed25519: 'ed25519.PublicKey' } as const;
+
 /** Throws `x509/bad-signature`, `x509/not-authority`, `x509/algorithm`. Names and dates: see the caller. */
 export function checkIssuedBy(child: PathCertificate, parent: PathCertificate): void {
   // 1. RFC 5280 sections 4.2.1.9 and 4.2.1.3: only an authority that may sign certificates. Before version 3 there
@@ -55,7 +63,9 @@ export function checkIssuedBy(child: PathCertificate, parent: PathCertificate): 
   if (algorithm === undefined || publicKey === undefined)
     throw refused('cannot verify signature: algorithm unimplemented');
   if (algorithm.key !== publicKey.algorithm)
-    throw refused(`signature algorithm specifies an ${algorithm.key} public key, but have another`);
+    throw refused(
+      `signature algorithm specifies an ${GO_NAMES[algorithm.key]} public key, but have public key of type ${GO_TYPES[publicKey.algorithm]}`,
+    );
   const { key, fieldSize = 0 } = publicKey;
   let good: boolean;
   try {
@@ -77,7 +87,7 @@ export function checkIssuedBy(child: PathCertificate, parent: PathCertificate): 
     // OpenSSL throws for some malformed signatures instead of saying no.
     good = false;
   }
-  if (!good) throw new BootsealError('x509/bad-signature', 'x509: signature does not verify');
+  if (!good) throw new BootsealError('x509/bad-signature', FAILURES[algorithm.key]);
 }
 
 /** RFC 4055 has many options; as Go does, only the three with one hash throughout are read. */

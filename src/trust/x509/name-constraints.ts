@@ -128,9 +128,9 @@ function addressSubtree(contents: Uint8Array): Subtree {
   const size = contents.length / 2;
   const mask = contents.subarray(size);
   const bits = Array.from(mask, (byte) => byte.toString(2).padStart(8, '0')).join('');
-  if ((size !== 4 && size !== 16) || bits.includes('01')) {
-    throw bad(`IP constraint contained value of length ${contents.length} or an invalid mask`);
-  }
+  if (size !== 4 && size !== 16) throw bad(`IP constraint contained value of length ${contents.length}`);
+  if (bits.includes('01'))
+    throw bad(`IP constraint contained invalid mask ${Buffer.from(mask).toString('hex')}`);
   return {
     kind: 'IP address',
     text: Buffer.from(contents).toString('hex'),
@@ -157,20 +157,19 @@ function mailbox(text: string): { readonly local: string; readonly domain: strin
 export function checkNameConstraints(constraints: NameConstraints, names: AlternativeNames): void {
   const { permitted, excluded } = constraints;
   const count = Object.values(names).reduce((sum, kind) => sum + kind.length, 0);
-  if (count * (permitted.length + excluded.length) > MAX_COMPARISONS) throw bad('too many constraints');
+  if (count * (permitted.length + excluded.length) > MAX_COMPARISONS) throw against('too many constraints');
   for (const [kind, name] of everyName(names)) {
     const shown = typeof name === 'string' ? JSON.stringify(name.slice(0, 200)) : addressText(name);
-    const constrained = [...excluded, ...permitted].some((subtree) => subtree.kind === kind);
-    if (!isReadable(kind, name) && (constrained || kind !== 'URI'))
-      throw bad(`cannot parse ${kind} ${shown}`);
-    const against = excluded.find(
-      (subtree) => subtree.kind === kind && (subtree.holds(name) || coversOneOf(name, subtree)),
-    );
-    if (against !== undefined)
-      throw bad(`${kind} ${shown} is excluded by constraint ${JSON.stringify(against.text)}`);
+    const fault = readingFault(kind, name, shown);
+    if (fault !== undefined) throw against(fault);
     const own = permitted.filter((subtree) => subtree.kind === kind);
     if (own.length > 0 && !own.some((subtree) => subtree.holds(name)))
-      throw bad(`${kind} ${shown} is not permitted by any constraint`);
+      throw against(`${kind} ${shown} is not permitted by any constraint`);
+    const excluding = excluded.find(
+      (subtree) => subtree.kind === kind && (subtree.holds(name) || coversOneOf(name, subtree)),
+    );
+    if (excluding !== undefined)
+      throw against(`${kind} ${shown} is excluded by constraint ${JSON.stringify(excluding.text)}`);
   }
 }
 
@@ -188,16 +187,22 @@ function coversOneOf(name: string | Uint8Array, { kind, text }: Subtree): boolea
   return first >= 0 && text.slice(first).toLowerCase() === name.slice(1).toLowerCase();
 }
 
-/** Where names are constrained, one that cannot be compared is refused, whatever its own kind's constraints are. */
-function isReadable(kind: Kind, name: string | Uint8Array): boolean {
-  if (typeof name !== 'string') return true;
-  if (kind === 'email address') return mailbox(name) !== undefined;
-  if (kind === 'DNS name') return reverseLabels(name) !== undefined;
-  // A URI whose host is no name, or an address, cannot be compared with a domain.
-  const host = hostOfUri(name);
-  return host !== undefined && host !== '' && !host.startsWith('[') && parseAddress(host) === undefined;
+/** Where names are constrained, one that cannot be compared is refused, whatever kinds the constraints are of. */
+function readingFault(kind: Kind, name: string | Uint8Array, shown: string): string | undefined {
+  if (typeof name !== 'string') return undefined;
+  if (kind === 'email address') return mailbox(name) ? undefined : `cannot parse rfc822Name ${shown}`;
+  if (kind === 'DNS name') return reverseLabels(name) ? undefined : `cannot parse dnsName ${shown}`;
+  const host = hostOfUri(name) ?? '';
+  if (host === '') return `URI with empty host (${shown}) cannot be matched against constraints`;
+  if (host.startsWith('[') || parseAddress(host) !== undefined)
+    return `URI with IP (${shown}) cannot be matched against constraints`;
+  return undefined;
 }
 
 function bad(message: string): BootsealError {
   return new BootsealError('x509/name-constraints', `x509: ${message}`);
+}
+
+function against(message: string): BootsealError {
+  return new BootsealError('x509/name-constraints', message);
 }
