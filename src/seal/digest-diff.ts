@@ -70,7 +70,7 @@ export async function diffDigests(request: DigestDiffRequest, ports: ReadPorts):
   const changed = distinctPaths();
   const minded = distinctPaths();
   const given = distinctPaths();
-  const paths = compareTrees(a, b, (difference) => {
+  const report = (difference: Difference): void => {
     const names = matters.get(keyOf(difference)) ?? [];
     changed.add(difference.path);
     if (names.length > 0 || !judged) {
@@ -78,7 +78,9 @@ export async function diffDigests(request: DigestDiffRequest, ports: ReadPorts):
       finder.add(difference);
     } else if (request.ignored !== true) return;
     if (given.add(difference.path) <= limit) found.push({ ...difference, matters: names });
-  });
+  };
+  // Told of a raw tree even where no epoch minds.
+  const paths = compareTrees(a, b, report, raw ? {} : optionsFor(epoch, left, right));
   return {
     left: described(left),
     right: described(right),
@@ -118,8 +120,8 @@ function epochsToAsk(epoch: Epoch): Epoch[] {
 }
 
 /** Nanoseconds are no part of version 2. */
-function optionsFor(epoch: Epoch): CompareOptions {
-  return { nanos: epoch.version !== 'v2' };
+function optionsFor(epoch: Epoch, ...sides: readonly InputTree[]): CompareOptions {
+  return { nanos: epoch.version !== 'v2' && sides.every(({ wholeSeconds }) => wholeSeconds !== true) };
 }
 
 function askEpoch(
@@ -137,7 +139,7 @@ function askEpoch(
       if (names !== undefined) names.push(epoch.name);
       else matters.set(key, [epoch.name]);
     };
-    compareTrees(finalTree(left, epoch), finalTree(right, epoch), remember, optionsFor(epoch));
+    compareTrees(finalTree(left, epoch), finalTree(right, epoch), remember, optionsFor(epoch, left, right));
     return { epoch, differences };
   } catch (error) {
     if (!isBootsealError(error)) throw error;

@@ -1,11 +1,14 @@
 /** Whatever holds a tree, read: an image, a directory, a dump, an EROFS image, a UKI with its dump beside it. */
 import { treeFromDirectory } from '../composefs/from-directory.ts';
 import { treeFromDump } from '../composefs/from-dump.ts';
+import { algorithmOfImage, treeFromImage } from '../composefs/from-image.ts';
 import { EPOCHS, type TreeSource } from '../composefs/epochs.ts';
 import { imageDigest } from '../composefs/image.ts';
 import type { Tree } from '../composefs/tree.ts';
 import { BootsealError } from '../errors.ts';
 import { readDump } from '../formats/composefs-dump/reader.ts';
+import { SUPERBLOCK } from '../formats/erofs/format.ts';
+import { readErofs } from '../formats/erofs/reader.ts';
 import { VERITY_DIGEST_SIZE, type VerityAlgorithm } from '../formats/fsverity/format.ts';
 import type { Platform } from '../formats/oci/descriptor.ts';
 import type { Digest } from '../formats/oci/digest.ts';
@@ -35,6 +38,8 @@ export interface InputTree {
   readonly from: TreeSource | 'final';
   /** Digests of contents that the tree holds. */
   readonly algorithms: readonly VerityAlgorithm[];
+  /** Nanoseconds were lost: an image of version 2 does not hold them. */
+  readonly wholeSeconds?: true;
   /** Manifest digest, where it was an image. */
   readonly image?: Digest;
 }
@@ -92,9 +97,21 @@ function readFileTree({ path, bytes, dump }: Extract<TreeInput, { kind: 'file' }
   const start = Buffer.from(bytes.buffer, bytes.byteOffset, Math.min(bytes.length, 2));
   if (start.length === 2 && start.readUInt16LE(0) === PE_MAGIC) return dumpOfUki(path, bytes, dump);
   if (start.toString('latin1') === DUMP_START) return dumpTree(bytes);
+  if (isErofs(bytes)) {
+    const image = readErofs(bytes);
+    const tree = treeFromImage(image);
+    const algorithms = [algorithmOfImage(image)];
+    return { tree, from: 'final', algorithms, ...(image.version === 2 && { wholeSeconds: true }) };
+  }
   throw new BootsealError('digest/unknown-file', 'neither a dump nor an EROFS image nor a UKI', {
     where: path,
   });
+}
+
+function isErofs(bytes: Uint8Array): boolean {
+  const { offset, magic } = SUPERBLOCK;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  return bytes.length >= offset + 4 && view.getUint32(offset, true) === magic;
 }
 
 function dumpTree(text: Uint8Array): InputTree {
