@@ -49,15 +49,14 @@ test('killed at any moment, every image has a valid signature, and the next run 
   writeFileSync(list, names.map((name) => `${registry.host}/${name}\n`).join(''));
   const command = (from: TestKey, to: TestKey): string[] => [
     'sign',
-    ...[
-      '--replace-key',
-      from.publicFile,
-      '--key',
-      to.privateFile,
-      '--sign-passphrase-file',
-      to.passphraseFile,
-    ],
-    ...['--images-from', list],
+    '--replace-key',
+    from.publicFile,
+    '--key',
+    to.privateFile,
+    '--sign-passphrase-file',
+    to.passphraseFile,
+    '--images-from',
+    list,
   ];
   const whole = await runFor(command(old, fresh), 60_000);
   assert(whole !== undefined);

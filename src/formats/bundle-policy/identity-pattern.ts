@@ -118,7 +118,7 @@ export function matchesPattern({ atoms }: IdentityPattern, identity: string): bo
 
 function skipping(reached: Set<number>, atoms: readonly Atom[]): Set<number> {
   // A set is walked in the order of insertion, those added meanwhile included.
-  for (const at of reached) if (atoms[at]?.optional === true) reached.add(at + 1);
+  for (const at of reached) if (atoms[at]?.optional) reached.add(at + 1);
   return reached;
 }
 
