@@ -131,16 +131,21 @@ export function lintTree(tree: Tree, source: TreeSource): LintFinding[] {
 
 /** A refusal while the layers were applied, as a finding: no tree was made. */
 export function lintRefusal(error: BootsealError): LintFinding {
-  const missing = error.code === 'layer/missing-parent';
+  const reason = error.where === undefined ? error.message : `${error.message} (${error.where})`;
+  const common = { severity: 'error', count: 1, paths: [] } as const;
+  if (error.code === 'layer/missing-parent') {
+    return {
+      ...common,
+      code: 'digest-lint/implicit-parent',
+      message: `a layer leaves a directory out that its files are in: ${reason}`,
+      hint: 'composefs-rs refuses such a layer, and other tools make the directory up with the time of unpacking: build it with entries for all parents',
+    };
+  }
   return {
-    severity: 'error',
-    code: missing ? 'digest-lint/implicit-parent' : 'digest-lint/refused',
-    message: `${error.message}${error.where === undefined ? '' : ` (${error.where})`}`,
-    hint: missing
-      ? 'composefs-rs takes no layer that leaves a directory out, and other tools make it up with the time of unpacking: build the layer with entries for all parents'
-      : (error.hint ?? `see ${error.code}`),
-    count: 1,
-    paths: [],
+    ...common,
+    code: 'digest-lint/refused',
+    message: `no digest can be had: ${reason}`,
+    hint: error.hint ?? `see ${error.code}`,
   };
 }
 
@@ -168,12 +173,11 @@ function layoutFindings(tree: Tree): LintFinding[] {
   const run = tree.root.children.get('run');
   if (run !== undefined && run.kind !== 'directory') missing.push('run');
   if (missing.length === 0) return [];
-  const message = 'a bootable image has this directory, and every release of bootc refuses one without';
   return [
     finding(
       'error',
-      'missing-directory',
-      message,
+      'digest-lint/missing-directory',
+      'a bootable image has this directory, and every release of bootc refuses one without',
       `mkdir -p ${missing.map((name) => `/${name}`).join(' ')} in the build`,
       missing,
     ),
@@ -191,7 +195,7 @@ function bootTimes(tree: Tree): LintFinding[] {
   return [
     finding(
       'error',
-      'boot-nanoseconds',
+      'digest-lint/boot-nanoseconds',
       'nanoseconds that are not those of /usr: the next release of composefs-rs takes those, and computes another digest',
       'touch -d @0 /usr /boot /sysroot as the last step of the build',
       wrong,
@@ -207,7 +211,7 @@ function policyFindings(tree: Tree): LintFinding[] {
   return [
     finding(
       'error',
-      'policy-symlink',
+      'digest-lint/policy-symlink',
       'the SELinux policy lies behind a symbolic link: digests of layers refuse it, and digests of directories may follow it out of the tree',
       'replace the link with what it leads to',
       links,
@@ -218,12 +222,11 @@ function policyFindings(tree: Tree): LintFinding[] {
 function ownerFindings(tree: Tree, source: TreeSource): LintFinding[] {
   const usr = tree.root.children.get('usr');
   if (source !== 'directory' || usr === undefined || usr.stat.uid === 0) return [];
-  const message = `/usr belongs to user ${usr.stat.uid}: whoever unpacked this tree could not keep its owners`;
   return [
     finding(
       'error',
-      'owner',
-      message,
+      'digest-lint/owner',
+      `/usr belongs to user ${usr.stat.uid}: whoever unpacked this tree could not keep its owners`,
       'digest the image itself, or unpack it as root or with podman unshare',
       ['usr'],
     ),
@@ -251,14 +254,14 @@ function refusals(tree: Tree, source: TreeSource): LintFinding[] {
 
 function finding(
   severity: LintSeverity,
-  code: string,
+  code: LintFinding['code'],
   message: string,
   hint: string,
   names: readonly string[],
 ): LintFinding {
   return {
     severity,
-    code: `digest-lint/${code}`,
+    code,
     message,
     hint,
     count: names.length,

@@ -13,7 +13,7 @@ export function diffText(diff: DigestDiff, { quiet, style }: Pick<CliContext, 'q
   const answer =
     differingPaths === 0
       ? `no difference in ${countText(paths)} paths`
-      : `${countText(differingPaths)} of ${countText(paths)} paths differ (${epochs.map(verdictText).join(', ')})`;
+      : `${countText(differingPaths)} of ${countText(paths)} paths differ (${verdictsText(epochs)})`;
   if (quiet || differingPaths === 0) return `${answer}\n`;
   const lines = [answer];
   const shown = new Set(differences.map(({ path }) => path)).size;
@@ -30,6 +30,15 @@ export function diffText(diff: DigestDiff, { quiet, style }: Pick<CliContext, 'q
 
 function pathCount(count: number): string {
   return `${countText(count)} ${count === 1 ? 'path' : 'paths'}`;
+}
+
+function verdictsText(epochs: readonly EpochVerdict[]): string {
+  const messages = new Set(epochs.map(({ error }) => error?.message));
+  const [message] = messages;
+  // One reason for all is worth more than a list of refusals.
+  if (messages.size === 1 && message !== undefined)
+    return `every epoch refuses one side: ${escapeText(message)}`;
+  return epochs.map(verdictText).join(', ');
 }
 
 function verdictText({ epoch, differences }: EpochVerdict): string {
