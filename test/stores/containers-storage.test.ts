@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { bigDataFile } from '../../src/formats/containers-storage/reader.ts';
 import { parseStorageReference, storageScopes } from '../../src/formats/containers-storage/reference.ts';
 import { digestOf } from '../../src/formats/oci/digest.ts';

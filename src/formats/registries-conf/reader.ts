@@ -79,7 +79,7 @@ type Fail = (why: string, where?: string) => BootsealError;
 
 function parseToml(text: string, file: string, fail: Fail): Table {
   try {
-    return parse(text) as Table;
+    return parse(text);
   } catch (error) {
     if (!(error instanceof TomlError)) throw error;
     const [why] = error.message.replace(/^Invalid TOML document: /, '').split('\n');

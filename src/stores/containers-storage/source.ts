@@ -120,9 +120,9 @@ async function* readBlob(
   if (layer === undefined) {
     throw new BootsealError(
       'containers-storage/only-decoded',
-      `blob ${descriptor.digest} is in the store only decoded, its own bytes are gone`,
+      'Copying this image would require changing layer representation, which we cannot do: "Instructed to preserve digests"',
       {
-        hint: 'copy it from where it came from; what podman push would make has other digests, and no signature fits it',
+        hint: 'podman keeps layers only unpacked: copy the image from where it came from',
         where: store.root,
       },
     );

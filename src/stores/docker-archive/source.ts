@@ -113,7 +113,8 @@ interface Archive {
 }
 
 async function openArchive(path: string, signal: AbortSignal | undefined): Promise<Archive> {
-  const { file, close } = await openPlainTar(path, signal);
+  const tar = await openPlainTar(path, signal);
+  const { file } = tar;
   try {
     const links = new Map<string, string>();
     const index = await indexTar(file, links);
@@ -155,10 +156,10 @@ async function openArchive(path: string, signal: AbortSignal | undefined): Promi
           size += part.length;
         return size;
       },
-      close,
+      close: () => tar.close(),
     };
   } catch (error) {
-    await close();
+    await tar.close();
     throw error;
   }
 }

@@ -1,7 +1,7 @@
 /** registries.conf: what is read, what is refused in upstream's words, and where a name is pulled from. */
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type {
   Mirror,
   PullFromMirror,
