@@ -207,6 +207,40 @@ export const commands: readonly CommandEntry[] = [
     load: () => import('./commands/uki-inspect.ts'),
   },
   {
+    path: ['composefs', 'mkfs'],
+    summary: 'make a composefs image of a dump or a directory, as mkcomposefs does',
+    examples: [
+      'bootseal composefs mkfs rootfs rootfs.erofs --print-digest',
+      'bootseal composefs mkfs --from-file rootfs.dump --hash sha512 --min-version 1 --print-digest-only',
+    ],
+    group: 'Seal',
+    load: () => import('./commands/composefs/mkfs.ts'),
+  },
+  {
+    path: ['composefs', 'dump'],
+    summary: 'print what a composefs image holds, as text that mkfs reads',
+    examples: ['bootseal composefs dump rootfs.erofs'],
+    group: 'Seal',
+    load: () => import('./commands/composefs/dump.ts'),
+  },
+  {
+    path: ['composefs', 'info'],
+    summary: 'list names and contents of composefs images',
+    examples: [
+      'bootseal composefs info ls rootfs.erofs',
+      'bootseal composefs info --basedir objects missing-objects rootfs.erofs',
+    ],
+    group: 'Seal',
+    load: () => import('./commands/composefs/info.ts'),
+  },
+  {
+    path: ['composefs', 'fsck'],
+    summary: 'list everything that is wrong with a composefs image',
+    examples: ['bootseal composefs fsck rootfs.erofs'],
+    group: 'Seal',
+    load: () => import('./commands/composefs/fsck.ts'),
+  },
+  {
     path: ['verity', 'digest'],
     summary: 'print the fs-verity digests of files, as fsverity digest does',
     examples: [

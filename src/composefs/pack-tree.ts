@@ -32,6 +32,7 @@ export function packTree(tree: Tree, algorithm: VerityAlgorithm): PackedTree {
       const first = leaves.get(node);
       if (first !== undefined) {
         packed.link[number] = first;
+        packed.nodes.nlink[first] += 1;
         packed.hardlinks += 1;
         return;
       }
