@@ -1,6 +1,4 @@
 /** Bundles as cosign 3 attaches them to images. */
-export { encodeStatement, isAbout, parseStatement, type Statement } from '../in-toto/statement.ts';
-export { preAuthEncoding, type Envelope } from '../dsse/envelope.ts';
 export { buildBundleArtifact, bundleLayer, mayBeBundle } from './artifact.ts';
 export {
   BUNDLE_MEDIA_TYPE,

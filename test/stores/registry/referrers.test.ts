@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { isBootsealError } from '../../../src/errors.ts';
 import type { Descriptor } from '../../../src/formats/oci/descriptor.ts';
-import { digestOf, type Digest } from '../../../src/formats/oci/digest.ts';
+import { digestOf } from '../../../src/formats/oci/digest.ts';
 import { MEDIA_TYPES } from '../../../src/formats/oci/media-types.ts';
 import { buildBundleArtifact } from '../../../src/formats/sigstore-bundle/artifact.ts';
 import { makeBundle } from '../../../src/sign/sign-bundle.ts';
