@@ -6,6 +6,7 @@
 import { createRequire } from 'node:module';
 import type * as OpenPgp from 'openpgp';
 import { concatBytes } from '../../bytes/bytes.ts';
+import { verifyOnOtherCurve } from './other-curves.ts';
 import type { Signature } from './signature.ts';
 
 let library: typeof OpenPgp | undefined;
@@ -16,7 +17,13 @@ function openpgp(): typeof OpenPgp {
   return library;
 }
 
-export type VerifyingKey = OpenPgp.PublicKeyPacket;
+export interface VerifyingKey {
+  readonly algorithm: number;
+  /** Seconds since 1970. */
+  readonly created: number;
+  readonly packet: OpenPgp.PublicKeyPacket;
+  readonly body: Uint8Array;
+}
 
 /** Parts of the package that its types leave out. */
 interface ReadableSignature {
@@ -35,7 +42,8 @@ export async function readVerifyingKey(body: Uint8Array): Promise<VerifyingKey |
     const length = await (
       key as unknown as { read(bytes: Uint8Array, config: OpenPgp.Config): Promise<number> }
     ).read(body, config);
-    return length === body.length ? key : undefined;
+    if (length !== body.length) return undefined;
+    return { algorithm: key.algorithm, created: key.created.getTime() / 1000, packet: key, body };
   } catch {
     return undefined;
   }
@@ -48,13 +56,16 @@ export async function isSignatureOver(
   key: VerifyingKey,
 ): Promise<boolean> {
   const { SignaturePacket, config, enums } = openpgp();
+  const { packet: publicKey } = key;
   const packet = new SignaturePacket();
   const details = packet as unknown as ReadableSignature;
   try {
+    const elsewhere = verifyOnOtherCurve(signature, data, key.body);
+    if (elsewhere !== undefined) return elsewhere;
     // 1. The packet anew, without the area that nothing signs.
     details.read(concatBytes([signature.hashedPart, new Uint8Array(2), signature.material]), config);
     // 2. What we have judged ourselves already is not for the package to judge.
-    details.issuerKeyID = key.getKeyID();
+    details.issuerKeyID = publicKey.getKeyID();
     details.unknownSubpackets = [];
     details.rawNotations = [];
     details.revocationKeyClass = null;
@@ -62,7 +73,7 @@ export async function isSignatureOver(
     const hashed = { text: null, getBytes: () => data };
     const noTime = null as unknown as Date;
     const anyHash = { ...config, rejectHashAlgorithms: new Set(), rejectMessageHashAlgorithms: new Set() };
-    await packet.verify(key, enums.signature.binary, hashed, noTime, false, anyHash as OpenPgp.Config);
+    await packet.verify(publicKey, enums.signature.binary, hashed, noTime, false, anyHash as OpenPgp.Config);
     return true;
   } catch {
     return false;

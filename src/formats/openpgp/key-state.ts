@@ -58,7 +58,7 @@ export async function judgeKey(publicKey: PublicKey): Promise<SigningKey[] | und
     );
 
   // 3. Lifetime and flags: from the direct signature, else from the latest certification that has them.
-  const created = primary.created.getTime() / 1000;
+  const { created } = primary;
   const lifetime =
     direct?.keyLifetime ?? latest(certifications.filter(({ keyLifetime }) => keyLifetime))?.keyLifetime;
   const flags =
@@ -99,7 +99,7 @@ async function judgeSubkey(
   const binding = latest(await keep(signatures, [SIGNATURE_TYPES.subkeyBinding], data, own));
   if (binding === undefined) return undefined;
   const revocations = await keep(signatures, [SIGNATURE_TYPES.subkeyRevocation], data, own);
-  const created = key.created.getTime() / 1000;
+  const { created } = key;
   const ends = [
     ...(binding.keyLifetime === undefined ? [] : [created + binding.keyLifetime]),
     ...(primary.expires === undefined ? [] : [primary.expires]),
