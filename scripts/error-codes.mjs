@@ -97,6 +97,8 @@ const MEANINGS = {
   'kargs/syntax': 'a file of kargs.d is not TOML, or has unknown keys',
   'key/unreadable': 'the key file cannot be read',
   'layer/bad-hardlink': 'a hard link to a path that is missing, or is no file',
+  'mount/failed': 'mount(8) refused; its words are in the message',
+  'mount/no-verity': 'the image or its repository has no fs-verity, so the kernel could check nothing',
   'oci/bad-descriptor': 'a descriptor lacks a field, or holds one of the wrong kind',
   'oci/no-such-image': 'the layout holds no image of that name',
   'policy/unreadable': 'policy.json cannot be read',
