@@ -36,6 +36,8 @@ export async function applyBundlePolicy(
   const unchecked =
     verdict.reasonCode === 'trust/not-verified' && requirements.some(({ use }) => use === 'require');
   if (!verdict.allowed && !replaceable && !unchecked) return verdict;
+  // Nothing to add to an acceptance, and nothing to stand in for.
+  if (verdict.allowed && requirements.every(({ use }) => use === 'satisfy')) return verdict;
   // 1. Everything that bundles.json asks for.
   const beside = await bundlesBeside(source, manifest);
   const bundles: BundleVerdict[] = [];
