@@ -5,12 +5,9 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after, beforeEach, describe, it } from 'node:test';
 import { gzipSync } from 'node:zlib';
-import * as fc from 'fast-check';
 import { bigDataFile } from '../../src/formats/containers-storage/reader.ts';
-import { parseStorageReference, storageScopes } from '../../src/formats/containers-storage/reference.ts';
 import { digestOf } from '../../src/formats/oci/digest.ts';
 import { parseImageName } from '../../src/formats/reference/image-name.ts';
-import { readTarSplit, type TarSplitEntry } from '../../src/formats/tarsplit/reader.ts';
 import { encodeTarSplit } from '../../src/formats/tarsplit/writer.ts';
 import { loadImage } from '../../src/stores/load-image.ts';
 import { openSource } from '../../src/stores/open.ts';
@@ -215,81 +212,4 @@ describe('a store that was changed', () => {
     await symlink('round', join(root, 'vfs/dir', LAYER, 'round'));
     await assert.rejects(readImage(`${store}busybox`), { code: 'containers-storage/malformed' });
   });
-});
-
-it('names of big data files are upstream’s', () => {
-  assert.equal(bigDataFile('manifest'), 'manifest');
-  assert.equal(bigDataFile('sha256:32'), '=c2hhMjU2OjMy');
-  assert.equal(bigDataFile('signature-5'), '=c2lnbmF0dXJlLTU=');
-});
-
-it('policy scopes are those of containers-policy.json(5)', () => {
-  const digest = `sha256:${'0'.repeat(64)}` as const;
-  const { named } = parseStorageReference('busybox');
-  assert.deepEqual(storageScopes('vfs', '/s', named, ID), [
-    `[vfs@/s]docker.io/library/busybox:latest@${ID}`,
-    '[vfs@/s]docker.io/library/busybox:latest',
-    '[vfs@/s]docker.io/library/busybox',
-    '[vfs@/s]docker.io/library',
-    '[vfs@/s]docker.io',
-    '[vfs@/s]',
-    '[/s]',
-  ]);
-  const both = parseStorageReference(`a.test/x:v1@${digest}@${ID}`);
-  assert.deepEqual(storageScopes('vfs', '/s', both.named, ID).slice(1, 4), [
-    `[vfs@/s]a.test/x:v1@${digest}`,
-    '[vfs@/s]a.test/x:v1',
-    '[vfs@/s]a.test/x',
-  ]);
-  assert.deepEqual(storageScopes('vfs', '/s', undefined, ID), [`[vfs@/s]@${ID}`, '[vfs@/s]', '[/s]']);
-});
-
-describe('tar-split', () => {
-  const some: fc.Arbitrary<TarSplitEntry> = fc.oneof(
-    fc
-      .uint8Array({ minLength: 1, maxLength: 50 })
-      .map((bytes) => ({ kind: 'segment' as const, bytes: Buffer.from(bytes) })),
-    fc.record({
-      kind: fc.constant('file' as const),
-      name: fc
-        .uint8Array({ minLength: 1, maxLength: 20 })
-        .map((bytes) => Buffer.from(bytes).toString('latin1')),
-      size: fc.integer({ min: 1, max: 2 ** 40 }),
-    }),
-  );
-  it('written and read again is the same, in pieces of any size', async () => {
-    await fc.assert(
-      fc.asyncProperty(fc.array(some), fc.integer({ min: 1, max: 40 }), async (entries, size) => {
-        const bytes = encodeTarSplit(entries);
-        const pieces = Array.from({ length: Math.ceil(bytes.length / size) }, (_, at) =>
-          bytes.subarray(at * size, (at + 1) * size),
-        );
-        const read = [];
-        for await (const each of readTarSplit(pieces)) read.push({ ...each });
-        assert.deepEqual(
-          read,
-          entries.map((each) => ({ ...each })),
-        );
-      }),
-    );
-  });
-
-  const refused: Readonly<Record<string, string>> = {
-    'a line that is missing': '{"type":2,"payload":"AA==","position":1}\n',
-    'a negative size': '{"type":1,"name":"a","size":-1,"payload":"","position":0}\n',
-    'a file without a name': '{"type":1,"size":1,"payload":"","position":0}\n',
-    'bad base64': '{"type":2,"payload":"A","position":0}\n',
-    'another type': '{"type":3,"position":0}\n',
-    'no JSON': 'x\n',
-  };
-  for (const [what, text] of Object.entries(refused)) {
-    it(`${what} is refused`, async () => {
-      await assert.rejects(
-        async () => {
-          for await (const _ of readTarSplit([Buffer.from(text)]));
-        },
-        { code: 'tarsplit/malformed' },
-      );
-    });
-  }
 });

@@ -1,6 +1,7 @@
 /** `copy SOURCE DESTINATION`: move an image between stores, judged by policy, unchanged. */
 import { parseImageName } from '../../formats/reference/image-name.ts';
-import { defineCommand, imageArgument, text, usageError, type Command } from '../command.ts';
+import { defineCommand, imageArgument, text, type Command } from '../command.ts';
+import { choiceFlags, choices, type ChoiceFlags } from '../copy-choices.ts';
 import {
   chosenPlatform,
   destinationOptions,
@@ -13,12 +14,7 @@ import {
 import { copySigners, copySignFlags, type CopySignFlags } from '../copy-signers.ts';
 import type { CopyRequest } from '../../sign/copy.ts';
 
-interface Flags extends EndFlags, PlatformFlags, CopySignFlags {
-  readonly all: boolean;
-  readonly multiArch?: 'system' | 'all' | 'index-only';
-  readonly format?: 'oci' | 'v2s2';
-  readonly dryRun: boolean;
-  readonly imageParallelCopies?: number;
+interface Flags extends EndFlags, PlatformFlags, ChoiceFlags, CopySignFlags {
   readonly preserveDigests: boolean;
   readonly removeSignatures: boolean;
   readonly policy?: string;
@@ -36,27 +32,7 @@ export const command: Command = defineCommand<Flags, [source: string, destinatio
     'judges the source before anything is written. Signatures come along where the destination can keep them.',
   aliases: { a: 'all' },
   flags: {
-    all: { ...flag, brief: 'of an index, copy the index and every image' },
-    multiArch: {
-      kind: 'enum',
-      values: ['system', 'all', 'index-only'],
-      optional: true,
-      brief: 'of an index: the image for this system (default), everything, or the index alone',
-    },
-    dryRun: { ...flag, brief: 'judge, and say what would be copied; write nothing' },
-    format: {
-      kind: 'enum',
-      values: ['oci', 'v2s2'],
-      optional: true,
-      brief: 'refuse a manifest of another kind: nothing is ever converted',
-    },
-    imageParallelCopies: {
-      kind: 'parsed',
-      parse: count,
-      optional: true,
-      placeholder: 'N',
-      brief: 'blobs at a time (4)',
-    },
+    ...choiceFlags,
     preserveDigests: { ...flag, brief: 'accepted for skopeo scripts: always in force' },
     removeSignatures: { ...flag, brief: 'leave signatures behind' },
     policy: { ...file, brief: 'policy.json to judge the source by, instead of the system’s' },
@@ -73,20 +49,13 @@ export const command: Command = defineCommand<Flags, [source: string, destinatio
   },
   args: [imageArgument('SOURCE'), imageArgument('DESTINATION')],
   async run(context, flags, source, destination) {
-    if (flags.all && flags.multiArch !== undefined) {
-      throw usageError('Cannot use --all and --multi-arch flags together');
-    }
     const { copyImage } = await import('../../sign/copy.ts');
     const { prepareAdmit } = await import('../../verify/admit.ts');
     const { loadRegistriesConfig } = await import('../../stores/trust-files/registries-d.ts');
     const request: CopyRequest = {
       from: parseImageName(source),
       to: parseImageName(destination),
-      all: flags.all || flags.multiArch === 'all',
-      indexOnly: flags.multiArch === 'index-only',
-      dryRun: flags.dryRun,
-      ...(flags.format && { format: flags.format }),
-      ...(flags.imageParallelCopies !== undefined && { parallel: flags.imageParallelCopies }),
+      ...choices(flags),
       removeSignatures: flags.removeSignatures,
       ...chosenPlatform(flags),
     };
@@ -127,12 +96,3 @@ export const command: Command = defineCommand<Flags, [source: string, destinatio
     };
   },
 });
-
-/** More connections than this help nobody. */
-const MAX_PARALLEL = 64;
-
-function count(input: string): number {
-  const number = /^[0-9]{1,4}$/.test(input) ? Number(input) : 0;
-  if (number >= 1 && number <= MAX_PARALLEL) return number;
-  throw usageError(`--image-parallel-copies is 1 to ${MAX_PARALLEL}`);
-}
