@@ -5,6 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { bundleAll } from '../bundle.mjs';
 import { Failure, isInstalled, root, run, runTool, say } from './run.mjs';
 
 /** @typedef {{ name: string, shownBy: string, why: string }} Package */
@@ -22,6 +23,7 @@ export function installNpmPackages() {
 export function build({ tests = false } = {}) {
   say('compiling');
   runTool('tsc', ['-p', 'tsconfig.json']);
+  bundleAll(join(root, 'dist'));
   if (tests) runTool('tsc', ['-p', 'tsconfig.test.json']);
 }
 

@@ -20,6 +20,8 @@ async function main(argv: readonly string[]): Promise<number> {
     const { printOverview } = await import('./render/overview.ts');
     return printOverview(commands, argv);
   }
+  // Both files at once; whatever is wrong with the command is told when it runs.
+  entry.load().catch(() => undefined);
   const { runCommand } = await import('./app.ts');
   return runCommand(entry, argv.slice(entry.path.length));
 }

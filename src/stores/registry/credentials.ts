@@ -12,7 +12,11 @@ import {
 } from '../../formats/auth-json/reader.ts';
 import { AUTH_FILES } from '../../formats/registries-conf/config.ts';
 import { systemCode } from '../file-errors.ts';
-import { askHelper } from './credential-helper.ts';
+
+/** Starting programs is for those who have helpers. */
+async function ask(helper: string, host: string): Promise<AuthEntry | undefined> {
+  return (await import('./credential-helper.ts')).askHelper(helper, host);
+}
 
 interface AuthPath {
   readonly path: string;
@@ -39,7 +43,7 @@ export async function findCredentials(
       const entry =
         helper === AUTH_FILES
           ? await fromFiles(host, repository, authFile, environment)
-          : await askHelper(helper, host);
+          : await ask(helper, host);
       if (entry) return entry;
     } catch (error) {
       // Another may know: what went wrong is told when none does.
@@ -61,7 +65,7 @@ async function fromFiles(
     const file = await readAuthFile(path, legacy === true, authFile !== undefined);
     const match = file && findAuth(file, host, repository);
     if (match === undefined) continue;
-    const entry = match.kind === 'entry' ? match.entry : await askHelper(match.helper, host);
+    const entry = match.kind === 'entry' ? match.entry : await ask(match.helper, host);
     // An entry without anything in it is a place holder of another program.
     if (entry && (entry.username !== '' || entry.identityToken !== undefined)) return entry;
   }

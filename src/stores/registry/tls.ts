@@ -2,7 +2,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { rootCertificates } from 'node:tls';
 import { BootsealError } from '../../errors.ts';
 import { systemCode } from '../file-errors.ts';
 
@@ -90,7 +89,8 @@ async function readRoots(): Promise<readonly string[]> {
     const text = await readFile(path, 'utf8').catch(() => '');
     if (text.includes('-----BEGIN ')) return [text];
   }
-  return rootCertificates;
+  // Loading TLS takes as long as a request; a registry of this machine does without.
+  return (await import('node:tls')).rootCertificates;
 }
 
 async function names(folder: string): Promise<string[] | undefined> {
