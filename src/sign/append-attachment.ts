@@ -7,6 +7,7 @@ import { BootsealError, isBootsealError } from '../errors.ts';
 import {
   attachmentTag,
   buildAttachment,
+  type BuiltAttachment,
   layerOfSignature,
   parseAttachment,
   sameLayer,
@@ -18,16 +19,11 @@ import type { Digest } from '../formats/oci/digest.ts';
 import { MEDIA_TYPES } from '../formats/oci/media-types.ts';
 import { decodeGoBase64 } from '../formats/strict-json/go-base64.ts';
 import type { ImageDestination, ImageSource, ManifestBlob } from '../stores/image.ts';
+import { changeSettled, type SettleOptions } from '../stores/settled-change.ts';
 import { checkSignature } from '../trust/signatures/verify-bytes.ts';
 
 /** Reads the attachment afresh at every call. */
 export type AttachmentReader = Pick<ImageSource, 'attachment'>;
-
-export interface AppendOptions {
-  readonly signal?: AbortSignal;
-  /** Rounds in all. */
-  readonly attempts?: number;
-}
 
 /** Returns the digest of the attachment manifest that holds them all. Throws `sign/conflict` after the last round. */
 export async function appendAttachment(
@@ -35,7 +31,7 @@ export async function appendAttachment(
   destination: ImageDestination,
   image: Digest,
   signatures: readonly SigstoreSignature[],
-  options: AppendOptions = {},
+  options: SettleOptions = {},
 ): Promise<Digest> {
   if (destination.putAttachment === undefined) {
     throw new BootsealError(
@@ -59,7 +55,7 @@ export async function removeFromAttachment(
   destination: ImageDestination,
   image: Digest,
   isUnwanted: (layer: Descriptor) => boolean,
-  options: AppendOptions = {},
+  options: SettleOptions = {},
 ): Promise<Digest> {
   return changeAttachment(reader, destination, image, options, {
     plan: (present) => ({ layers: present.filter((layer) => !isUnwanted(layer)), fresh: [] }),
@@ -81,44 +77,40 @@ async function changeAttachment(
   reader: AttachmentReader,
   destination: ImageDestination,
   image: Digest,
-  options: AppendOptions,
+  options: SettleOptions,
   change: Change,
 ): Promise<Digest> {
   const where = attachmentTag(image);
-  const attempts = options.attempts ?? 10;
-  for (let attempt = 1; attempt <= attempts; attempt++) {
-    options.signal?.throwIfAborted();
-    // 1. What is there now. One that cannot be read is not overwritten.
-    const before = await reader.attachment?.(image);
-    const present = before === undefined ? [] : parseAttachment(before.bytes, before.mediaType, where);
-    const { layers, fresh } = change.plan(present);
-    if (before !== undefined && layers.length === present.length && fresh.length === 0) return before.digest;
-    // 2. Each layer once. Blobs first: a manifest never names what is not there.
-    const built = buildAttachment(layers);
-    for (const signature of fresh)
-      await putBytes(destination, layerOfSignature(signature), signature.payload);
-    await putBytes(destination, built.configDescriptor, built.config);
-    // 3. Unless it changed meanwhile, write.
-    const started = performance.now();
-    const again = await reader.attachment?.(image);
-    if (sameManifest(before?.bytes, again?.bytes)) {
-      const manifest: ManifestBlob = {
-        bytes: built.manifest,
-        digest: built.digest,
-        mediaType: MEDIA_TYPES.ociManifest,
-      };
-      if (await putIfTaken(destination, image, manifest, attempt < attempts)) {
-        // 4. Somebody who looked before we wrote may write after us, and undo our change without knowing. That
-        // happens within the time of such a round: look again some rounds later.
-        await pause(Math.max(MIN_SETTLE, 4 * (performance.now() - started)), options.signal);
-        const after = await reader.attachment?.(image);
-        const kept = after === undefined ? [] : parseAttachment(after.bytes, after.mediaType, where);
-        if (after !== undefined && change.holds(kept, built.layers)) return after.digest;
-      }
-    }
-    // Longer each time, and not the same for two who met.
-    await pause(Math.random() * 100 * 2 ** Math.min(attempt - 1, MAX_DOUBLINGS), options.signal);
-  }
+  const layersOf = (manifest: ManifestBlob | undefined): readonly Descriptor[] =>
+    manifest === undefined ? [] : parseAttachment(manifest.bytes, manifest.mediaType, where);
+  const settled = await changeSettled<ManifestBlob | undefined, BuiltAttachment>(
+    {
+      read: async () => reader.attachment?.(image),
+      same: (before, again) => sameManifest(before?.bytes, again?.bytes),
+      async plan(before) {
+        // One that cannot be read is not overwritten.
+        const present = layersOf(before);
+        const { layers, fresh } = change.plan(present);
+        if (before !== undefined && layers.length === present.length && fresh.length === 0) return undefined;
+        // Blobs first: a manifest never names what is not there.
+        const built = buildAttachment(layers);
+        for (const signature of fresh)
+          await putBytes(destination, layerOfSignature(signature), signature.payload);
+        await putBytes(destination, built.configDescriptor, built.config);
+        return built;
+      },
+      write: ({ manifest, digest }, mayFail) =>
+        putIfTaken(
+          destination,
+          image,
+          { bytes: manifest, digest, mediaType: MEDIA_TYPES.ociManifest },
+          mayFail,
+        ),
+      holds: (after, { layers }) => after !== undefined && change.holds(layersOf(after), layers),
+    },
+    options,
+  );
+  if (settled !== undefined) return settled.digest;
   throw new BootsealError('sign/conflict', `others keep writing ${where}; the change may be missing`, {
     hint: 'try again: a signature that is already there is not added twice',
   });
@@ -165,16 +157,4 @@ function says(layer: Descriptor, signature: SigstoreSignature): boolean {
   return (
     typeof encoded !== 'number' && checkSignature(signature.madeBy, signature.payload, encoded) === undefined
   );
-}
-
-/** Milliseconds. */
-const MIN_SETTLE = 100;
-/** The longest pause: 3.2 seconds. */
-const MAX_DOUBLINGS = 5;
-
-function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }

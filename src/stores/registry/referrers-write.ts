@@ -9,15 +9,10 @@ import type { Descriptor } from '../../formats/oci/descriptor.ts';
 import { digestOf, type Digest } from '../../formats/oci/digest.ts';
 import { MEDIA_TYPES } from '../../formats/oci/media-types.ts';
 import type { ManifestBlob } from '../image.ts';
+import { changeSettled } from '../settled-change.ts';
 import type { RegistryClient } from './client.ts';
 import { deleteManifest, putManifest } from './manifests.ts';
 import { listReferrers, referrersTag, type Referrers } from './referrers.ts';
-
-const ATTEMPTS = 10;
-/** Milliseconds. */
-const MIN_SETTLE = 100;
-/** The longest pause: 3.2 seconds. */
-const MAX_DOUBLINGS = 5;
 
 /** `descriptor` describes `manifest`, as the list shows it. Throws `sign/conflict`, `registry/…`. */
 export async function putReferrer(
@@ -73,29 +68,25 @@ async function changeList(
   change: (listed: readonly Descriptor[]) => readonly Descriptor[],
   signal: AbortSignal | undefined,
 ): Promise<boolean> {
-  for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
-    signal?.throwIfAborted();
-    const before = await listReferrers(client, image);
-    if (before.api) return true;
-    const wanted = change(before.descriptors);
-    if (sameList(before.descriptors, wanted)) return false;
-    const started = performance.now();
-    const again = await listReferrers(client, image);
-    if (sameIndex(before, again) && (await putIfTaken(client, image, wanted, attempt < ATTEMPTS))) {
-      // Somebody who looked before we wrote may write after us: look again some rounds later.
-      await pause(Math.max(MIN_SETTLE, 4 * (performance.now() - started)), signal);
-      const { descriptors } = await listReferrers(client, image);
-      if (sameList(descriptors, change(descriptors))) return false;
-    }
-    // Longer each time, and not the same for two who met.
-    await pause(Math.random() * 100 * 2 ** Math.min(attempt - 1, MAX_DOUBLINGS), signal);
-  }
+  const settled = await changeSettled<Referrers, readonly Descriptor[]>(
+    {
+      read: () => listReferrers(client, image),
+      same: sameIndex,
+      plan({ api, descriptors }) {
+        const wanted = change(descriptors);
+        return Promise.resolve(api || sameList(descriptors, wanted) ? undefined : wanted);
+      },
+      write: (wanted, mayFail) => putIfTaken(client, image, wanted, mayFail),
+      holds: ({ descriptors }, wanted) =>
+        sameList(descriptors, change(descriptors)) && containsAll(descriptors, change(wanted)),
+    },
+    { ...(signal && { signal }) },
+  );
+  if (settled !== undefined) return settled.api;
   throw new BootsealError(
     'sign/conflict',
     `others keep writing ${referrersTag(image)}; the list may lack an entry`,
-    {
-      hint: 'try again: what is listed already is not listed twice',
-    },
+    { hint: 'try again: what is listed already is not listed twice' },
   );
 }
 
@@ -123,16 +114,13 @@ function listOf(descriptors: readonly Descriptor[]): ManifestBlob {
 }
 
 function sameList(a: readonly Descriptor[], b: readonly Descriptor[]): boolean {
-  return a.length === b.length && a.every(({ digest }) => b.some((other) => other.digest === digest));
+  return a.length === b.length && containsAll(a, b);
+}
+
+function containsAll(listed: readonly Descriptor[], wanted: readonly Descriptor[]): boolean {
+  return wanted.every(({ digest }) => listed.some((other) => other.digest === digest));
 }
 
 function sameIndex({ index: a }: Referrers, { index: b }: Referrers): boolean {
   return a === undefined || b === undefined ? a === b : equalBytes(a.bytes, b.bytes);
-}
-
-function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, milliseconds);
-    signal?.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
 }

@@ -5,6 +5,7 @@ import { isBootsealError } from '../../../src/errors.ts';
 import { matchesPattern, parseIdentityPattern } from '../../../src/formats/bundle-policy/identity-pattern.ts';
 import type { BundlePolicy } from '../../../src/formats/bundle-policy/policy.ts';
 import { parseBundlePolicy } from '../../../src/formats/bundle-policy/reader.ts';
+import { errorCode } from '../../support/error-code.ts';
 
 const WORKFLOW = 'https://github.com/acme/os/.github/workflows/build.yml@refs/heads/main';
 const KEYLESS = {
@@ -17,17 +18,6 @@ const KEYED = { type: 'bundleSigned', use: 'require', keyPath: '/etc/pki/acme.pu
 function parse(document: unknown): BundlePolicy {
   const text = typeof document === 'string' ? document : JSON.stringify(document);
   return parseBundlePolicy(Buffer.from(text), { file: 'bundles.json' });
-}
-
-function codeOf(run: () => unknown): string | undefined {
-  try {
-    run();
-    return undefined;
-  } catch (error) {
-    if (!isBootsealError(error)) throw error;
-    assert.equal(error.exit, 3);
-    return error.code;
-  }
 }
 
 const scoped = (...requirements: readonly object[]): object => ({
@@ -93,7 +83,7 @@ function keyless(change: object): object {
 for (const [what, code, document] of REFUSED) {
   test(`refused: ${what}`, () =>
     assert.equal(
-      codeOf(() => parse(document)),
+      errorCode(() => parse(document)),
       code,
     ));
 }

@@ -1,22 +1,12 @@
 /** Statements: about which digests, and what is no statement. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { isBootsealError } from '../../../src/errors.ts';
 import { encodeStatement, isAbout, parseStatement } from '../../../src/formats/in-toto/statement.ts';
 import type { Digest } from '../../../src/formats/oci/digest.ts';
 import { COSIGN_SIGN_PREDICATE } from '../../../src/formats/sigstore-bundle/format.ts';
+import { errorCode } from '../../support/error-code.ts';
 
 const APP = 'sha256:456b962f1a6e639d9451177189e31ee604bfa1aecd2f229626d1da5f326d7f46' as Digest;
-
-function codeOf(run: () => unknown): string | undefined {
-  try {
-    run();
-    return undefined;
-  } catch (error) {
-    if (!isBootsealError(error)) throw error;
-    return error.code;
-  }
-}
 
 test('what was written about a digest is about it, and about no other', () => {
   const statement = parseStatement(encodeStatement(APP, COSIGN_SIGN_PREDICATE));
@@ -34,7 +24,7 @@ test('sgs-bad-payload: statements that are none', () => {
     unknown
   >;
   const parse = (change: object): string | undefined =>
-    codeOf(() => parseStatement(Buffer.from(JSON.stringify({ ...good, ...change }))));
+    errorCode(() => parseStatement(Buffer.from(JSON.stringify({ ...good, ...change }))));
   assert.equal(parse({}), undefined);
   assert.equal(parse({ _type: 'https://in-toto.io/Statement/v2' }), 'statement/malformed');
   assert.equal(parse({ predicateType: '' }), 'statement/malformed');
@@ -47,7 +37,7 @@ test('sgs-bad-payload: statements that are none', () => {
   const digests = Object.fromEntries(Array.from({ length: 33 }, (_, at) => [`d${at}`, '00']));
   assert.equal(parse({ subject: [{ digest: digests }] }), 'statement/malformed');
   assert.equal(
-    codeOf(() => parseStatement(Buffer.from('signed, but no JSON'))),
+    errorCode(() => parseStatement(Buffer.from('signed, but no JSON'))),
     'json/syntax',
   );
   // Digests are compared letter by letter.

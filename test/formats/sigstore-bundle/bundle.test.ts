@@ -3,7 +3,6 @@ import assert from 'node:assert/strict';
 import { assert as assertProperty, property, string, uint8Array } from 'fast-check';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { isBootsealError } from '../../../src/errors.ts';
 import {
   encodeStatement,
   isAbout,
@@ -22,19 +21,10 @@ import { parseBundle } from '../../../src/formats/sigstore-bundle/reader.ts';
 import { encodeKeyBundle, keyHint } from '../../../src/formats/sigstore-bundle/writer.ts';
 import { parsePublicKey } from '../../../src/formats/cosign/public-key.ts';
 import { vectorPath } from '../../support/project.ts';
+import { errorCode } from '../../support/error-code.ts';
 
 const APP = 'sha256:456b962f1a6e639d9451177189e31ee604bfa1aecd2f229626d1da5f326d7f46' as Digest;
 const file = (name: string): Buffer => readFileSync(vectorPath('bundle', name));
-
-function codeOf(run: () => unknown): string | undefined {
-  try {
-    run();
-    return undefined;
-  } catch (error) {
-    if (!isBootsealError(error)) throw error;
-    return error.code;
-  }
-}
 
 test('the bundle of cosign is read, and written again byte for byte', () => {
   const bytes = file('app-new.bundle.json');
@@ -187,7 +177,7 @@ const REFUSED: readonly [string, string, (document: Document) => void][] = [
 for (const [what, code, change] of REFUSED) {
   test(`refused: ${what}`, () =>
     assert.equal(
-      codeOf(() => parseBundle(changed(change))),
+      errorCode(() => parseBundle(changed(change))),
       code,
     ));
 }
@@ -210,15 +200,15 @@ test('members twice, text after the end and large ones are refused with the plac
   const twice = text.replace('{"mediaType"', '{"mediaType":"x","mediaType"');
   assert.throws(() => parseBundle(Buffer.from(twice)), { code: 'bundle/malformed', offset: 17 });
   assert.equal(
-    codeOf(() => parseBundle(Buffer.from(`${text} x`))),
+    errorCode(() => parseBundle(Buffer.from(`${text} x`))),
     'bundle/malformed',
   );
   assert.equal(
-    codeOf(() => parseBundle(new Uint8Array(MAX_BUNDLE_SIZE + 1))),
+    errorCode(() => parseBundle(new Uint8Array(MAX_BUNDLE_SIZE + 1))),
     'bundle/too-large',
   );
   for (let end = 0; end < text.length; end += 7) {
-    assert(codeOf(() => parseBundle(Buffer.from(text.slice(0, end))))?.startsWith('bundle/'), String(end));
+    assert(errorCode(() => parseBundle(Buffer.from(text.slice(0, end))))?.startsWith('bundle/'), String(end));
   }
 });
 
@@ -232,20 +222,20 @@ test('sgs-subject: an artifact that refers to another image is refused', () => {
     );
   };
   assert.equal(
-    codeOf(() => ask({}, other)),
+    errorCode(() => ask({}, other)),
     'bundle/wrong-subject',
   );
   assert.equal(
-    codeOf(() => ask({ subject: null })),
+    errorCode(() => ask({ subject: null })),
     'bundle/wrong-subject',
   );
   assert.equal(
-    codeOf(() => ask({ layers: [] })),
+    errorCode(() => ask({ layers: [] })),
     'bundle/malformed',
   );
   const layer = { mediaType: MEDIA_TYPES.ociLayer, size: 1, digest: other };
   assert.equal(
-    codeOf(() => ask({ layers: [layer] })),
+    errorCode(() => ask({ layers: [layer] })),
     'bundle/malformed',
   );
   const huge = {
@@ -254,7 +244,7 @@ test('sgs-subject: an artifact that refers to another image is refused', () => {
     digest: other,
   };
   assert.equal(
-    codeOf(() => ask({ layers: [huge] })),
+    errorCode(() => ask({ layers: [huge] })),
     'bundle/too-large',
   );
   assert.equal(ask({ artifactType: 'application/spdx+json' }), undefined);
