@@ -107,6 +107,18 @@ export function hintOf({ verdict, lookedIn }: Explained): string | undefined {
       return 'give the policy the public key: gpg --export FINGERPRINT; and keep the secret one off this machine';
     case 'trust/key-unreadable':
       return 'check the key files that the policy names: every one of them must load';
+    case 'trust/no-rekor-entry':
+      return 'the policy wants signatures that a Rekor log has seen: sign with cosign and its log, or leave rekorPublicKey… out';
+    case 'trust/bad-rekor-entry':
+      return 'the log entry is of another signature, or of a log whose key the policy does not name';
+    case 'trust/no-certificate':
+      return 'the policy wants a signer with a certificate, and this signature was made with a bare key';
+    case 'trust/bad-certificate':
+      return 'the certificate does not lead to the roots of the policy, or was not valid when it signed';
+    case 'trust/other-signer':
+      return 'the certificate is good and somebody else’s: compare oidcIssuer, subjectEmail and subjectHostname';
+    case 'policy/rekor-empty':
+      return 'podman and skopeo would ask for no log entry at all here, and say nothing';
     case 'trust/rejected':
       return 'add a scope for this name to the policy: bootseal trust init writes one';
     case undefined:

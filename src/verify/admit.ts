@@ -31,7 +31,7 @@ export function refusal(verdict: PolicyVerdict, prefix = ''): BootsealError {
     exit: unsupported ? 3 : 1,
     where: verdict.policyFile,
     ...(unsupported && {
-      hint: 'use sigstoreSigned with keyPath for this name, or verify the image with skopeo',
+      hint: 'only keyType GPGKeys exists, here as in containers/image: name an OpenPGP keyring',
     }),
   });
 }

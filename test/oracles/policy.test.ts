@@ -96,7 +96,7 @@ test(`the same verdict as skopeo on ${count} generated cases, seed ${seed}`, asy
 });
 
 /** Listed in docs/conformance.md. */
-const STRICTER: readonly string[] = ['policy/empty-rekor-key'];
+const STRICTER: readonly string[] = ['policy/rekor-empty'];
 
 interface CasePlace {
   readonly name: string;

@@ -169,8 +169,8 @@ test('sgs-no-key: a log that is asked for must be there, with its own key', asyn
     judge({ ...key(), rekorPublicKeyPath: join(folder, 'none.pub') }, [make({ set: good })]),
     'trust/key-unreadable',
   );
-  await refused(judge({ ...key(), rekorPublicKeyPath: '' }, [make({ set: good })]), 'policy/empty-rekor-key');
-  await refused(judge({ ...key(), rekorPublicKeyData: null }, [make()]), 'policy/empty-rekor-key');
+  await refused(judge({ ...key(), rekorPublicKeyPath: '' }, [make({ set: good })]), 'policy/rekor-empty');
+  await refused(judge({ ...key(), rekorPublicKeyData: null }, [make()]), 'policy/rekor-empty');
   await refused(judge({ ...key(), rekorPublicKeyData: '' }, [make({ set: good })]), 'trust/key-unreadable');
 });
 

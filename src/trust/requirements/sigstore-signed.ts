@@ -44,7 +44,7 @@ export async function judgeSigstoreSigned(
 function refuseEmptyRekor({ rekor }: SigstoreSigned): void {
   if (rekor?.isEmpty !== true) return;
   throw new BootsealError(
-    'policy/empty-rekor-key',
+    'policy/rekor-empty',
     `${rekor.source.member} is empty, so no log would be asked: name its key, or leave the member out`,
   );
 }
