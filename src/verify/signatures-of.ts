@@ -93,16 +93,22 @@ async function readSimple(
   if (source.name.transport !== 'docker') return undefined;
   const kept = await source.extensionSignatures?.(digest);
   if (kept !== undefined) {
-    return { signatures: parseFiles(kept), place: { place: kept.place, result: counted(kept.files.length) } };
+    return {
+      signatures: kept.files.map(parseFile),
+      place: { place: kept.place, result: counted(kept.files.length) },
+    };
   }
   if (source.web === undefined) return undefined;
   const reference = source.physical ?? source.name.reference;
   const setting = lookasideBase(registries, reference);
   const base = setting?.value ?? defaultLookaside(env);
-  const found = await readLookaside(base, reference.path, digest, source.web);
+  const signatures: RawSignature[] = [];
+  const found = await readLookaside(base, reference.path, digest, source.web, (file) => {
+    signatures.push(parseFile(file));
+  });
   const from = setting?.from;
   return {
-    signatures: parseFiles(found),
+    signatures,
     place: {
       place: found.place,
       result: counted(found.files.length),
@@ -111,18 +117,16 @@ async function readSimple(
   };
 }
 
-function parseFiles({ files }: SimpleSignatures): RawSignature[] {
-  return files.map(({ name, bytes, isHtml }) => {
-    try {
-      return parseNamed(bytes, name);
-    } catch (error) {
-      if (!isBootsealError(error) || isHtml !== true) throw error;
-      // A page that says "not found" with status 200 is the usual way to get here.
-      throw withDetails(error, {
-        hint: 'the server sent a web page; it must answer 404 where there is no further signature',
-      });
-    }
-  });
+function parseFile({ name, bytes, isHtml }: SimpleSignatures['files'][number]): RawSignature {
+  try {
+    return parseNamed(bytes, name);
+  } catch (error) {
+    if (!isBootsealError(error) || isHtml !== true) throw error;
+    // A page that says "not found" with status 200 is the usual way to get here.
+    throw withDetails(error, {
+      hint: 'the server sent a web page; it must answer 404 where there is no further signature',
+    });
+  }
 }
 
 function parseNamed(bytes: Uint8Array, name: string): RawSignature {

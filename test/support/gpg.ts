@@ -13,6 +13,8 @@ export interface GpgHome {
   makeKey(name: string, options?: GpgKeyOptions): string;
   /** File with the public keys. */
   exportKeys(...keys: readonly string[]): string;
+  /** Ends the agent, which remembers passphrases. */
+  forget(): void;
   remove(): void;
 }
 
@@ -39,6 +41,10 @@ export function makeGpgHome(program: 'user' | 'peer'): GpgHome {
     if (status !== 0) throw new Error(`gpg ${args.join(' ')}: ${stderr.toString()}`);
     return stdout;
   };
+  const forget = (): void => {
+    if (program === 'peer') peerOk('gpgconf', ['--kill', 'all'], { env });
+    else spawnSync('gpgconf', ['--kill', 'all'], { env: { ...process.env, ...env } });
+  };
   let exports = 0;
   return {
     env,
@@ -54,10 +60,9 @@ export function makeGpgHome(program: 'user' | 'peer'): GpgHome {
       writeFileSync(file, run(['--export', ...keys]));
       return file;
     },
+    forget,
     remove() {
-      const stop = ['--kill', 'all'];
-      if (program === 'peer') peerOk('gpgconf', stop, { env });
-      else spawnSync('gpgconf', stop, { env: { ...process.env, ...env } });
+      forget();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -13,7 +13,8 @@ const TOO_MANY = 128;
 
 /**
  * Signatures 1, 2, … up to the first that is not there. Anything but "not there" ends the reading with an error, as it
- * does for the peers: a store that answers 403 must not pass for one without signatures. Throws
+ * does for the peers: a store that answers 403 must not pass for one without signatures. `inspect` sees each before the
+ * next is asked for, and may throw: a server that sends a page for every name is told from one with many signatures. Throws
  * `lookaside/unsupported-scheme`, `lookaside/too-many`, `lookaside/too-large`, `lookaside/bad-url`,
  * `lookaside/unreadable` and, for a server, `lookaside/unexpected-status` and `registry/…`.
  */
@@ -22,13 +23,16 @@ export async function readLookaside(
   path: string,
   digest: Digest,
   web: WebClient | undefined,
+  inspect?: (file: SimpleSignatures['files'][number]) => void,
 ): Promise<SimpleSignatures> {
   const location = lookasideLocation(base, path, digest);
   const files: SimpleSignatures['files'][number][] = [];
   for (let number = 1; ; number += 1) {
     const found = await readOne(location, number, web);
     if (found === undefined) return { place: location.shown, files };
-    files.push({ name: location.text(number), ...found });
+    const file = { name: location.text(number), ...found };
+    inspect?.(file);
+    files.push(file);
     if (number === TOO_MANY) {
       throw new BootsealError(
         'lookaside/too-many',
