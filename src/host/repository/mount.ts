@@ -8,9 +8,9 @@ import { BootsealError } from '../../errors.ts';
 import { isObjectDigest, objectFile } from '../../formats/composefs-repo/names.ts';
 import { cannotRead } from '../../stores/file-errors.ts';
 import { measureVerity } from '../../stores/composefs-repo/programs.ts';
-import { objectOf, readObject, type ComposefsRepo } from '../../stores/composefs-repo/repository.ts';
+import { objectOf, type ComposefsRepo } from '../../stores/composefs-repo/repository.ts';
 import type { Step } from '../../steps.ts';
-import { MAX_IMAGE_SIZE } from './image-objects.ts';
+import { imageObjects } from './image-objects.ts';
 
 export interface MountImageRequest {
   readonly repo: ComposefsRepo;
@@ -45,8 +45,9 @@ export async function mountImage(request: MountImageRequest): Promise<MountImage
       hint: 'bootseal composefs repo list shows them',
     });
   }
-  await readObject(repo, image, MAX_IMAGE_SIZE);
-  steps.push(passed('image', image));
+  // Read whole by us before the kernel sees it: an odd file system is how its parsers are attacked.
+  const objects = await imageObjects(repo, image);
+  steps.push(passed('image', `${image}  ${objects.size} objects`));
   // 2. The kernel will check it, and every object, by itself.
   const root = await realpath(repo.path);
   const file = join(root, objectFile(image));
