@@ -32,6 +32,7 @@ export interface GeneratedChain {
 const RSA = generateKeyPairSync('rsa', { modulusLength: 2048 });
 const SHORT_RSA = generateKeyPairSync('rsa', { modulusLength: 1024 });
 const ED25519 = generateKeyPairSync('ed25519');
+const P521 = generateKeyPairSync('ec', { namedCurve: 'P-521' });
 
 export function generateChain(random: Random): GeneratedChain {
   const depth = random.weighted([
@@ -120,7 +121,13 @@ function commonShape(random: Random): Partial<CertificateShape> {
     ...(random.chance(0.03) && { notAfter: '2021-01-01T00:00:00Z' }),
     ...(random.chance(0.02) && { notBefore: '2100-01-01T00:00:00Z' }),
     ...(random.chance(0.1) && { hash: random.pick(['sha1', 'sha384', 'sha512'] as const) }),
-    ...(random.chance(0.2) && { keys: random.pick([RSA, RSA, SHORT_RSA, ED25519]) }),
+    ...(random.chance(0.3) && {
+      pss: random.weighted([
+        [3, 'plain'],
+        [1, 'odd'],
+      ] as const),
+    }),
+    ...(random.chance(0.3) && { keys: random.pick([RSA, RSA, RSA, SHORT_RSA, ED25519, P521]) }),
   };
 }
 

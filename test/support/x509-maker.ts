@@ -1,5 +1,5 @@
 /** Certificates of any shape, good and bad, for tests of path validation: ours cannot be made to say such things. */
-import { generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
+import { constants, generateKeyPairSync, sign, type KeyObject, type SigningOptions } from 'node:crypto';
 import { encodeUtf8 } from '../../src/bytes/bytes.ts';
 import { encodePem } from '../../src/formats/cosign/pem.ts';
 import { OID } from '../../src/formats/der/oid.ts';
@@ -45,17 +45,21 @@ export interface CertificateShape {
   /** 3 unless given. */
   readonly version?: number;
   readonly keys?: { readonly privateKey: KeyObject; readonly publicKey: KeyObject };
-  /** `hash` of the issuer's signature; for RSA `pss` too. */
-  readonly hash?: 'sha1' | 'sha256' | 'sha384' | 'sha512';
+  /** Of the issuer's signature. */
+  readonly hash?: HashName;
+  /** RSA only: PSS padding; `odd` with a salt that no reader takes. */
+  readonly pss?: 'plain' | 'odd';
   readonly serial?: number;
 }
+
+type HashName = 'sha1' | 'sha256' | 'sha384' | 'sha512';
 
 let serial = 1;
 
 export function makeCertificate(shape: CertificateShape): MadeCertificate {
   const keys = shape.keys ?? generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const signingKey = shape.issuer?.key ?? keys.privateKey;
-  const { encoded, hash } = algorithmOf(signingKey, shape.hash ?? 'sha256');
+  const { encoded, hash, options } = algorithmOf(signingKey, shape.hash ?? 'sha256', shape.pss);
   const version = shape.version ?? 3;
   const tbs = sequence(
     ...(version === 1 ? [] : [context(0, integer(version - 1))]),
@@ -72,7 +76,7 @@ export function makeCertificate(shape: CertificateShape): MadeCertificate {
       ? []
       : [context(3, sequence(...shape.extensions.map(encodeExtension)))]),
   );
-  const der = sequence(tbs, encoded, bitString(sign(hash, tbs, signingKey)));
+  const der = sequence(tbs, encoded, bitString(sign(hash, tbs, { key: signingKey, ...options })));
   return {
     der,
     pem: encodePem('CERTIFICATE', der),
@@ -86,9 +90,33 @@ function encodeExtension({ id, critical = false, value }: Extension): Uint8Array
   return sequence(oid(id), ...(critical ? [boolean(true)] : []), octetString(value));
 }
 
-function algorithmOf(key: KeyObject, hash: 'sha1' | 'sha256' | 'sha384' | 'sha512') {
+interface MadeAlgorithm {
+  readonly encoded: Uint8Array;
+  readonly hash: string | null;
+  readonly options?: SigningOptions;
+}
+
+/** RFC 4055 section 3.1. */
+function pssAlgorithm(hash: HashName, kind: 'plain' | 'odd'): MadeAlgorithm {
+  const ids = { sha1: OID.sha1, sha256: OID.sha256, sha384: OID.sha384, sha512: OID.sha512 };
+  const sizes = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 };
+  const saltLength = kind === 'odd' ? 20 : sizes[hash];
+  const own = sequence(oid(ids[hash]), nullValue());
+  const masks = sequence(oid(OID.mgf1), own);
+  return {
+    encoded: sequence(
+      oid(OID.rsaPss),
+      sequence(context(0, own), context(1, masks), context(2, integer(saltLength))),
+    ),
+    hash,
+    options: { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength },
+  };
+}
+
+function algorithmOf(key: KeyObject, hash: HashName, pss: CertificateShape['pss']): MadeAlgorithm {
   if (key.asymmetricKeyType === 'ed25519') return { encoded: sequence(oid(OID.ed25519)), hash: null };
   if (key.asymmetricKeyType === 'rsa') {
+    if (pss !== undefined) return pssAlgorithm(hash, pss);
     const ids = {
       sha1: OID.sha1WithRsa,
       sha256: OID.sha256WithRsa,
