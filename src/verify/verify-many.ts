@@ -2,6 +2,7 @@
  * Several images in one call: policy, registries.d and keys are read once, and images of one registry share its
  * connections. Each has a verdict of its own, or the error that prevented one.
  */
+import { setMaxListeners } from 'node:events';
 import { isBootsealError, type BootsealError, type ExitStatus } from '../errors.ts';
 import type { ImageName } from '../formats/reference/image-name.ts';
 import { openSession } from '../stores/session.ts';
@@ -34,6 +35,8 @@ export async function verifyImages(
 ): Promise<readonly ManyResult[]> {
   const env = ports.env ?? process.env;
   const { registriesDirectory: directory } = request;
+  // Each request listens for the interrupt; many at a time are no leak.
+  if (ports.transport?.signal !== undefined) setMaxListeners(0, ports.transport.signal);
   const own = ports.transport?.session === undefined ? openSession() : undefined;
   const shared: VerifyPorts = {
     ...ports,
