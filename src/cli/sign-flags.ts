@@ -75,13 +75,10 @@ function parseForms(input: string): readonly SignatureForm[] {
 }
 
 /** What is made: as `--format` says for the sigstore key, and a simple signature for the key of gpg. */
-export function formsOf({
-  format,
-  key,
-  signBySigstorePrivateKey,
-  signBy,
-}: SignFlags): readonly SignatureForm[] {
+export function formsOf(flags: SignFlags): readonly SignatureForm[] {
+  const { format, key, signBySigstorePrivateKey, signBy, signPassphraseFile } = flags;
   const hasKey = key !== undefined || signBySigstorePrivateKey !== undefined;
+  if (hasKey && signBy !== undefined && signPassphraseFile !== undefined) throw twoKeysOnePassphrase();
   if (format !== undefined && !hasKey) throw usageError('--format is for a sigstore key');
   const sigstore = hasKey || signBy === undefined ? (format ?? (['attachment', 'bundle'] as const)) : [];
   return signBy === undefined ? sigstore : [...sigstore, 'simple'];
@@ -117,7 +114,6 @@ export async function keyOf(context: CliContext, flags: SignFlags): Promise<Sigs
   if (keyFile === undefined) {
     throw usageError('name the key: --sign-by-sigstore-private-key FILE, or --sign-by FINGERPRINT');
   }
-  if (flags.signBy !== undefined && passphraseFile !== undefined) throw twoKeysOnePassphrase();
   const { loadPrivateKey } = await import('../sign/private-key-file.ts');
   const request = { keyFile, ...(passphraseFile !== undefined && { passphraseFile }) };
   return loadPrivateKey(request, (question) => context.askSecret(question));
