@@ -14,8 +14,10 @@ import {
   type ExchangeSettings,
 } from './exchange.ts';
 
-/** Bytes a read. Two of them: one is filled while the other is used. */
-const BUFFER = 256 * 1024;
+/** Bytes a read, and how many such buffers: one is filled while another is used. */
+const PLAIN = { size: 256 * 1024, count: 2 };
+/** TLS gives its records one by one, 16 KiB at most. */
+const TLS = { size: 16 * 1024, count: 16 };
 /** As much as Node allows for all header lines together. */
 const MAX_HEAD = 16 * 1024;
 const HEAD_END = Buffer.from('\r\n\r\n');
@@ -130,11 +132,11 @@ interface Wire {
 }
 
 function openWire({ url, signal }: ExchangeRequest, { tls, lookup }: ExchangeSettings): Wire {
-  const buffers = [Buffer.allocUnsafeSlow(BUFFER), Buffer.allocUnsafeSlow(BUFFER)];
-  /** Which is being filled. */
-  let filling = 0;
-  const ready: Uint8Array[] = [];
-  let inUse = 0;
+  const { size, count } = tls === undefined ? PLAIN : TLS;
+  const free: Buffer[] = Array.from({ length: count - 1 }, () => Buffer.allocUnsafeSlow(size));
+  let filling: Buffer = Buffer.allocUnsafeSlow(size);
+  const ready: { readonly part: Uint8Array; readonly buffer: Buffer }[] = [];
+  let inUse: Buffer | undefined;
   let ended = false;
   let failure: { readonly error: unknown } | undefined;
   let wake: (() => void) | undefined;
@@ -145,13 +147,14 @@ function openWire({ url, signal }: ExchangeRequest, { tls, lookup }: ExchangeSet
     wake = undefined;
   };
   const onread = {
-    buffer: () => buffers[filling],
+    buffer: () => filling,
     callback(length: number, buffer: Uint8Array): boolean {
-      ready.push(buffer.subarray(0, length));
-      filling = (filling + 1) % buffers.length;
+      ready.push({ part: buffer.subarray(0, length), buffer: filling });
+      const next = free.pop();
+      // TLS hands over what it has decrypted even when it is asked to wait: never into a buffer that is in use.
+      filling = next ?? Buffer.allocUnsafeSlow(size);
       changed();
-      // The next buffer must be free before anything is read into it.
-      return ready.length + inUse < buffers.length;
+      return next !== undefined;
     },
   };
   const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -207,14 +210,15 @@ function openWire({ url, signal }: ExchangeRequest, { tls, lookup }: ExchangeSet
     connected: (patience) => until(() => isConnected, patience, 'UND_ERR_CONNECT_TIMEOUT'),
     send: (text) => void socket.write(text, 'latin1'),
     async next(patience, code) {
-      if (inUse > 0) {
-        inUse = 0;
+      if (inUse !== undefined) {
+        if (free.length < count - 1) free.push(inUse);
+        inUse = undefined;
         socket.resume();
       }
       await until(() => ready.length > 0 || (ended && failure === undefined), patience, code);
-      const part = ready.shift();
-      if (part !== undefined) inUse = 1;
-      return part;
+      const first = ready.shift();
+      inUse = first?.buffer;
+      return first?.part;
     },
     close() {
       signal?.removeEventListener('abort', aborted);

@@ -124,6 +124,11 @@ describe('a body', () => {
     assert.equal(await hashOf(await get(), 5), wanted);
   });
 
+  it('waits for a slow reader over TLS as well', async () => {
+    answer = (socket) => socket.write(Buffer.concat([Buffer.from(HEAD), bytes]));
+    assert.equal(await hashOf(await get({ tls: { rejectUnauthorized: true, ca: [ca] } }), 1), wanted);
+  });
+
   it('comes over TLS; a certificate that is not known is refused', async () => {
     answer = (socket) => socket.write(Buffer.concat([Buffer.from(HEAD), bytes]));
     assert.equal(await hashOf(await get({ tls: { rejectUnauthorized: true, ca: [ca] } })), wanted);
