@@ -5,9 +5,9 @@ import { layerProgress } from './layer-progress.ts';
 import { openRootInput, readBounded, type InputFlags } from './tree-inputs.ts';
 import type { ReadPorts } from '../seal/base.ts';
 
-export async function readPorts(context: CliContext): Promise<ReadPorts> {
+export async function readPorts(context: CliContext, what?: string): Promise<ReadPorts> {
   const { openLayerPorts } = await import('../stores/layer-ports.ts');
-  return { openLayerPorts, signal: context.signal, onProgress: await layerProgress(context) };
+  return { openLayerPorts, signal: context.signal, onProgress: await layerProgress(context, what) };
 }
 
 export async function lintOutcome(text: string, flags: InputFlags, context: CliContext): Promise<Outcome> {

@@ -2,6 +2,7 @@
  * Which rules give which digest. composefs-rs has changed them several times, and bootc with it, so a digest means
  * nothing without its epoch. Each epoch is data: tools can try them all.
  */
+import { isBootsealError } from '../errors.ts';
 import type { VerityAlgorithm } from '../formats/fsverity/format.ts';
 import { imageDigest, type ImageVersion } from './image.ts';
 import {
@@ -130,4 +131,20 @@ export function transformForEpoch(tree: Tree, epoch: Epoch, source: TreeSource =
 export function digestOfTree(tree: Tree, epoch: Epoch, source: TreeSource = 'layers'): string {
   const { version, algorithm } = epoch;
   return imageDigest(transformForEpoch(tree, epoch, source), { version, algorithm });
+}
+
+/**
+ * The epoch whose rules give this digest for a tree of layers. The one of bootc of today is tried first. Those whose
+ * rules refuse the tree, and those of an algorithm that it holds no digests of, are left out.
+ */
+export function epochOfDigest(tree: Tree, digest: string, algorithm: VerityAlgorithm): Epoch | undefined {
+  const candidates = [DEFAULT_EPOCH, ...EPOCHS].filter((epoch) => epoch.algorithm === algorithm);
+  return candidates.find((epoch) => {
+    try {
+      return digestOfTree(tree, epoch) === digest;
+    } catch (error) {
+      if (isBootsealError(error)) return false;
+      throw error;
+    }
+  });
 }

@@ -67,7 +67,7 @@ export const command: Command = defineCommand<Flags, [image: string]>({
     const { input, close } = await openRootInput(name, flags, context);
     try {
       const request = { epochs, dump: flags.dump !== undefined };
-      const ports = await readPorts(context);
+      const ports = await readPorts(context, input.kind === 'directory' ? 'files' : 'layers');
       const result =
         input.kind === 'directory'
           ? await digestDirectory({ ...request, directory: input.path }, ports)

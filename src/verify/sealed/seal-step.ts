@@ -3,7 +3,7 @@
  * whose signature holds.
  */
 import { pathText } from '../../composefs/diff.ts';
-import { digestOfTree, EPOCHS, type Epoch } from '../../composefs/epochs.ts';
+import { digestOfTree, epochOfDigest, type Epoch } from '../../composefs/epochs.ts';
 import type { Tree } from '../../composefs/tree.ts';
 import { BootsealError, isBootsealError } from '../../errors.ts';
 import { looseKernels, type BootFile } from '../../seal/boot-files.ts';
@@ -68,16 +68,17 @@ function requireSections(info: UkiInfo, path: string): void {
 
 function mismatch(tree: Tree, wrong: string, computed: string, epoch: Epoch): Omit<Step, 'id' | 'title'> {
   const summary = `the UKI says composefs=${wrong}, but these layers give ${computed}`;
-  const other = EPOCHS.find(
-    (candidate) => candidate.algorithm === epoch.algorithm && digestOfTree(tree, candidate) === wrong,
-  );
+  const other = epochOfDigest(tree, wrong, epoch.algorithm);
   if (other !== undefined) {
     return {
       state: 'failed',
       summary,
       code: 'seal/other-epoch',
       details: [
-        { label: 'cause', value: `it is the digest by the rules "${other.name}" (bootc ${other.bootc})` },
+        {
+          label: 'cause',
+          value: `it is the digest by the rules "${other.name}" (${other.bootc === '' ? 'no bootc yet' : `bootc ${other.bootc}`})`,
+        },
       ],
       hint: 'bootc of today computes another one and will refuse the image: seal it again',
     };
