@@ -53,6 +53,7 @@ export function createLayerApplier(tree: Tree, options: ApplyOptions): TarReader
   let kept = new Uint8Array(0);
   let keep = false;
   let received = 0;
+  const statOf = createStats();
 
   const handler: TarHandler = {
     entry(entry) {
@@ -185,8 +186,26 @@ export function createLayerApplier(tree: Tree, options: ApplyOptions): TarReader
   return createTarReader(handler);
 }
 
-function statOf({ mode, uid, gid, mtime, xattrs }: TarEntry): Stat {
-  return { mode: mode & 0o7777, uid, gid, mtime, xattrs: xattrs ?? NO_XATTRS };
+/** Few files have metadata that no other has: those without attributes share it, as far as this remembers. */
+function createStats(): (entry: TarEntry) => Stat {
+  const recent: (Stat | undefined)[] = Array.from({ length: 1024 });
+  return ({ mode: field, uid, gid, mtime, xattrs }) => {
+    const mode = field & 0o7777;
+    if (xattrs !== undefined) return { mode, uid, gid, mtime, xattrs };
+    const { seconds, nanos } = mtime;
+    const slot = (Math.imul(Number(seconds & 0xffffffn) ^ nanos, 31) + mode + uid * 7 + gid * 13) & 1023;
+    const known = recent[slot];
+    if (
+      known?.mode === mode &&
+      known.uid === uid &&
+      known.gid === gid &&
+      known.mtime.nanos === nanos &&
+      known.mtime.seconds === seconds
+    ) {
+      return known;
+    }
+    return (recent[slot] = { mode, uid, gid, mtime, xattrs: NO_XATTRS });
+  };
 }
 
 /** What no file system can hold, or not whole. composefs-rs would still give a digest for it. */

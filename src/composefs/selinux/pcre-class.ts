@@ -93,6 +93,9 @@ export function pcreProperty(scanner: PcreScanner): ByteSet {
 export function parsePcreClass(scanner: PcreScanner): ByteSet {
   const { text } = scanner;
   const start = scanner.at;
+  // Not everything that begins like this is one, but what is one is refused by PCRE2.
+  if (/^\[[:.=]/.test(text.slice(start, start + 2)))
+    throw unsupportedPattern(start, 'a named class outside a class');
   scanner.at += 1;
   const negated = text[scanner.at] === '^';
   if (negated) scanner.at += 1;
