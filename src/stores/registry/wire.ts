@@ -150,11 +150,10 @@ function openWire({ url, signal }: ExchangeRequest, { tls, lookup }: ExchangeSet
     buffer: () => filling,
     callback(length: number, buffer: Uint8Array): boolean {
       ready.push({ part: buffer.subarray(0, length), buffer: filling });
-      const next = free.pop();
       // TLS hands over what it has decrypted even when it is asked to wait: never into a buffer that is in use.
-      filling = next ?? Buffer.allocUnsafeSlow(size);
+      filling = free.pop() ?? Buffer.allocUnsafeSlow(size);
       changed();
-      return next !== undefined;
+      return ready.length + (inUse === undefined ? 0 : 1) < count;
     },
   };
   const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -211,9 +210,9 @@ function openWire({ url, signal }: ExchangeRequest, { tls, lookup }: ExchangeSet
     send: (text) => void socket.write(text, 'latin1'),
     async next(patience, code) {
       if (inUse !== undefined) {
-        if (free.length < count - 1) free.push(inUse);
+        if (free.length < count) free.push(inUse);
         inUse = undefined;
-        socket.resume();
+        if (ready.length < count) socket.resume();
       }
       await until(() => ready.length > 0 || (ended && failure === undefined), patience, code);
       const first = ready.shift();

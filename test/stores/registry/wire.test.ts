@@ -124,6 +124,20 @@ describe('a body', () => {
     assert.equal(await hashOf(await get(), 5), wanted);
   });
 
+  it('takes no more memory for a body of any length', async () => {
+    answer = (socket) => {
+      socket.write(HEAD);
+      socket.write(bytes);
+    };
+    const buffers = new Set<ArrayBufferLike>();
+    for await (const part of (await get())?.body ?? assert.fail()) {
+      buffers.add(part.buffer);
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+    // Two, one that was made while both were taken, and the copy of the first bytes.
+    assert.ok(buffers.size <= 4, `${buffers.size} buffers`);
+  });
+
   it('waits for a slow reader over TLS as well', async () => {
     answer = (socket) => socket.write(Buffer.concat([Buffer.from(HEAD), bytes]));
     assert.equal(await hashOf(await get({ tls: { rejectUnauthorized: true, ca: [ca] } }), 1), wanted);
