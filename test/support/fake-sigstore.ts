@@ -1,6 +1,6 @@
 /**
  * A sigstore of one's own, as small as it can be: a certificate authority, a log of certificates, a log of signatures
- * (one entry, a tree of one leaf), and the trusted root that names them. All checks are real; only the keys are new.
+ * (a tree of two leaves), and the trusted root that names them. All checks are real; only the keys are new.
  */
 import { createHash, generateKeyPairSync, sign, type KeyObject } from 'node:crypto';
 import { concatBytes } from '../../src/bytes/bytes.ts';
@@ -136,6 +136,8 @@ export function makeFakeSigstore(): FakeSigstore {
           apiVersion: '0.0.1',
           kind: 'dsse',
           spec: {
+            // Of the envelope as it was sent to the log: nobody can check it later.
+            envelopeHash: { algorithm: 'sha256', value: sha256(told.signature).toString('hex') },
             payloadHash: { algorithm: 'sha256', value: sha256(told.payload).toString('hex') },
             signatures: [
               {
@@ -148,7 +150,7 @@ export function makeFakeSigstore(): FakeSigstore {
       );
       const integratedTime = options.integratedTime ?? SEEN;
       const entry = {
-        logIndex: '0',
+        logIndex: '1',
         logId: { keyId: base64(logId) },
         kindVersion: { kind: 'dsse', version: '0.0.1' },
         integratedTime: `${integratedTime}`,
@@ -179,18 +181,22 @@ function promise(body: Uint8Array, integratedTime: number, logId: Uint8Array, ke
   const logID = Buffer.from(logId).toString('hex');
   return sign(
     'sha256',
-    Buffer.from(JSON.stringify({ body: base64(body), integratedTime, logID, logIndex: 0 })),
+    Buffer.from(JSON.stringify({ body: base64(body), integratedTime, logID, logIndex: 1 })),
     key,
   );
 }
 
-/** A tree of one leaf: the leaf's hash is the root. */
-function proof(body: Uint8Array, logId: Uint8Array, key: KeyObject): object {
-  const rootHash = sha256(concatBytes([Uint8Array.of(0), body]));
-  const note = `rekor.test\n1\n${base64(rootHash)}\n`;
+/** A tree of two leaves, ours the second: the path is the first. */
+function proof(entry: Uint8Array, logId: Uint8Array, key: KeyObject): object {
+  const first = sha256(Uint8Array.of(0));
+  const rootHash = sha256(
+    concatBytes([Uint8Array.of(1), first, sha256(concatBytes([Uint8Array.of(0), entry]))]),
+  );
+  const note = `rekor.test - 1\n2\n${base64(rootHash)}\n`;
   const signature = concatBytes([logId.subarray(0, 4), sign('sha256', Buffer.from(note), key)]);
   const envelope = `${note}\n\u2014 rekor.test ${base64(signature)}\n`;
-  return { logIndex: '0', rootHash: base64(rootHash), treeSize: '1', hashes: [], checkpoint: { envelope } };
+  const hashes = [base64(first)];
+  return { logIndex: '1', rootHash: base64(rootHash), treeSize: '2', hashes, checkpoint: { envelope } };
 }
 
 const algorithm = sequence(oid(ECDSA_SHA256));
