@@ -41,8 +41,11 @@ const DYNAMIC = /\bimport\('(\.[^']+)'\)/g;
  * @property {string} name of the variable that holds its exports
  */
 
-/** @param {string} root @param {readonly string[]} entries */
-function bundle(root, entries) {
+/**
+ * The text of the file that replaces the first of `entries`; all are relative to `root`.
+ * @param {string} root @param {readonly string[]} entries
+ */
+export function joinModules(root, entries) {
   const target = join(root, entries[0]);
   /** @type {Map<string, Module>} in the order of evaluation */
   const modules = new Map();
@@ -177,7 +180,7 @@ export function bundleAll(folder) {
   const bundles = BUNDLES.map((entries) => {
     const missing = entries.find((entry) => !existsSync(join(folder, entry)));
     if (missing !== undefined) throw new Error(`${missing} is not compiled`);
-    return { path: join(folder, entries[0]), text: bundle(folder, entries) };
+    return { path: join(folder, entries[0]), text: joinModules(folder, entries) };
   });
   for (const { path, text } of bundles) {
     writeFileSync(`${path}.new`, text);

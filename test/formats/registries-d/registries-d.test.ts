@@ -8,6 +8,7 @@ import {
   mergeRegistriesFiles,
   useSigstoreAttachments,
 } from '../../../src/formats/registries-d/lookup.ts';
+import { readPlainRegistriesFile } from '../../../src/formats/registries-d/plain.ts';
 import { parseRegistriesFile } from '../../../src/formats/registries-d/reader.ts';
 import { encodeAttachmentsFile } from '../../../src/formats/registries-d/writer.ts';
 import { parseDockerReference } from '../../../src/formats/reference/docker-reference.ts';
@@ -119,4 +120,36 @@ test('a file that is too large is refused unread', () => {
   assert.throws(() => parseRegistriesFile(Buffer.alloc(2 * 1024 * 1024, 0x20), 'a.yaml'), {
     code: 'registries-d/too-large',
   });
+});
+
+test('files that are plain are read without YAML, and mean the same', () => {
+  const PLAIN = [
+    '',
+    '# nothing but a comment\n',
+    'docker:\n',
+    'default-docker:\n  lookaside: https://lookaside.example.org\n',
+    'docker:\n  quay.io/acme:   # ours\n    use-sigstore-attachments: true\n  "h:5000":\n    sigstore: \'file:///srv/x\'\n',
+    'docker:\n    registry.example.net:\n        lookaside: https://a.test\n        other: thing\n\ndefault-docker:\n  sigstore-staging: file:///s\n',
+    Buffer.from(encodeAttachmentsFile('127.0.0.1:5000/acme')).toString(),
+  ];
+  for (const text of PLAIN) {
+    const plain = readPlainRegistriesFile(Buffer.from(text), 'a.yaml');
+    assert.deepEqual(plain, parseRegistriesFile(Buffer.from(text), 'a.yaml'), text);
+  }
+  const NOT_PLAIN = [
+    'docker: {}\n',
+    'docker:\n  a.test: &x\n    lookaside: y\n',
+    'docker:\n  a.test:\n    use-sigstore-attachments: yes\n',
+    'docker:\n  a.test:\n    lookaside: a b\n',
+    'docker:\n  a.test:\n  a.test:\n',
+    'docker:\n  a.test:\n   lookaside: x\n    sigstore: y\n',
+    'docker:\n\ta.test:\n',
+    '---\ndocker:\n',
+    'docker:\n  a.test: text\n',
+    'docker:\n  <<: x\n',
+    '\ufeffdocker:\n',
+  ];
+  for (const text of NOT_PLAIN) {
+    assert.equal(readPlainRegistriesFile(Buffer.from(text), 'a.yaml'), undefined, text);
+  }
 });
