@@ -20,6 +20,7 @@ await script(() => {
   if (wanted.length === 0) runChecks();
   if (all) {
     run(`${root}/scripts/peers`, []);
+    run(`${root}/scripts/peers`, ['referrers'], { quiet: true });
     for (const version of ['0.9.0', '0.9.4']) run(`${root}/scripts/peers`, ['cfsctl', version], { quiet: true });
   }
   const files = testFiles().filter(({ path, fast }) =>
