@@ -24,7 +24,7 @@ const LAYERS = 4;
 const { values } = parseArgs({
   options: { runs: { type: 'string', default: '7' }, quick: { type: 'boolean', default: false } },
 });
-const bytes = values.quick ? 128 * 2 ** 20 : 1024 * 2 ** 20;
+const bytes = values.quick ? 128 * 2 ** 20 : 1070 * 2 ** 20;
 const files = values.quick ? 2500 : 20_000;
 
 const cli = fileURLToPath(new URL('../src/cli/main.js', import.meta.url));

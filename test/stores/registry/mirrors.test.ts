@@ -1,7 +1,10 @@
 /** registries.conf at work: mirrors in order, what each may be told, and mirrors that lie. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer, type IncomingMessage } from 'node:http';
+import { connect, type AddressInfo, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, afterEach, before, describe, it } from 'node:test';
@@ -9,6 +12,7 @@ import { parseImageName } from '../../../src/formats/reference/image-name.ts';
 import { formatReference } from '../../../src/formats/reference/docker-reference.ts';
 import { digestOf } from '../../../src/formats/oci/digest.ts';
 import { openDestination, openSource, type TransportOptions } from '../../../src/stores/open.ts';
+import { findCredentials } from '../../../src/stores/registry/credentials.ts';
 import { copyImage } from '../../../src/sign/copy.ts';
 import {
   startHostileRegistry,
@@ -17,7 +21,7 @@ import {
 } from '../../support/hostile-registry.ts';
 import { policyCases } from '../../support/policy-vectors.ts';
 import { openRecorded } from '../../support/recorded-registries.ts';
-import { makeImage, readBlob } from '../../support/test-image.ts';
+import { makeImage, readBlob, readImage } from '../../support/test-image.ts';
 
 const image = makeImage([randomBytes(1000), randomBytes(3_000_000)]);
 const other = makeImage([randomBytes(500)]);
@@ -186,12 +190,79 @@ describe('mirrors', () => {
     assert.equal(mirror.seen.length, 0);
   });
 
+  it('an http proxy is used for everything, large blobs included', async () => {
+    const registry = await start();
+    registry.hold('v1', image);
+    const tunnels: string[] = [];
+    const proxy = createServer().on('connect', (request: IncomingMessage, client: Socket) => {
+      const [host, port] = (request.url ?? '').split(':');
+      tunnels.push(request.url ?? '');
+      const upstream = connect(Number(port), host, () => {
+        client.write('HTTP/1.1 200 Connection Established\r\n\r\n');
+        upstream.pipe(client).pipe(upstream);
+      });
+      for (const socket of [client, upstream]) socket.on('error', () => socket.destroy());
+    });
+    proxy.listen(0, '127.0.0.1');
+    await once(proxy, 'listening');
+    const { port } = proxy.address() as AddressInfo;
+    const to = `oci:${join(folder, 'proxied')}:v1`;
+    const options = await confFor([registry], `proxy = "http://127.0.0.1:${port}"`);
+    await copyImage({ from: name, to: parseImageName(to) }, { sourceTransport: options });
+    assert.equal(await readImage(to), image.manifest.digest);
+    assert.ok(tunnels.length > 0 && tunnels.every((each) => each === registry.host));
+    proxy.closeAllConnections();
+    proxy.close();
+  });
+
   it('a SOCKS proxy that cannot be used is not gone around', async () => {
     const registry = await start();
     registry.hold('v1', image);
     const options = await confFor([registry], 'proxy = "socks5h://127.0.0.1:9"');
     await assert.rejects(openSource(name, options), { code: 'registry/proxy-unsupported' });
     assert.equal(registry.seen.length, 0);
+  });
+});
+
+describe('credential-helpers', () => {
+  const realPath = process.env['PATH'];
+  afterEach(() => (process.env['PATH'] = realPath));
+
+  async function ask(
+    helpers: readonly string[],
+    programs: Readonly<Record<string, string>>,
+  ): Promise<unknown> {
+    const bin = await mkdtemp(join(folder, 'bin-'));
+    for (const [program, script] of Object.entries(programs)) {
+      await writeFile(join(bin, `docker-credential-${program}`), `#!/bin/sh\ncat >/dev/null\n${script}\n`, {
+        mode: 0o755,
+      });
+    }
+    process.env['PATH'] = `${bin}:${realPath}`;
+    const authFile = join(bin, 'auth.json');
+    await writeFile(
+      authFile,
+      JSON.stringify({ auths: { 'a.test': { auth: Buffer.from('file:pw').toString('base64') } } }),
+    );
+    return (await findCredentials('a.test', 'a.test/x', authFile, process.env, helpers))?.username;
+  }
+  const knows = `echo '{"Username":"helper","Secret":"s"}'`;
+  const knowsNot = `echo 'credentials not found in native keychain'; exit 1`;
+
+  it('are asked in their order, files at their place in it', async () => {
+    assert.equal(await ask(['one', 'containers-auth.json'], { one: knows }), 'helper');
+    assert.equal(await ask(['containers-auth.json', 'one'], { one: knows }), 'file');
+    assert.equal(await ask(['one', 'containers-auth.json'], { one: knowsNot }), 'file');
+    assert.equal(await ask(['one'], { one: knowsNot }), undefined);
+  });
+
+  it('one that fails does not hide another that knows, and is told when none does', async () => {
+    assert.equal(await ask(['broken', 'one'], { broken: 'exit 3', one: knows }), 'helper');
+    await assert.rejects(ask(['broken', 'missing'], { broken: 'exit 3' }), { code: 'auth/helper-failed' });
+  });
+
+  it('reg-helper: a name that is a path runs nothing', async () => {
+    await assert.rejects(ask(['../x'], {}), { code: 'auth/bad-helper' });
   });
 });
 
