@@ -41,26 +41,26 @@ function describeCa({ path }: Certificates): string {
   return path ?? 'roots in the policy';
 }
 
-/** Which names in a signature would do: `quay.io/acme/os, any tag`. `image` as for `matchesIdentity`. */
+/** Which names in a signature would do: `quay.io/acme/os under any tag`. `image` as for `matchesIdentity`. */
 export function describeIdentity(rule: IdentityMatch, image: DockerReference | undefined): string {
   switch (rule.type) {
     case 'exactReference':
       return `${rule.dockerReference} exactly`;
     case 'exactRepository':
-      return `${rule.dockerRepository}, any tag`;
+      return `${rule.dockerRepository} under any tag`;
     case 'remapIdentity': {
       const name = image === undefined ? 'the image' : formatReference(image);
       return `${name} with ${rule.signedPrefix} in place of ${rule.prefix}`;
     }
     case 'matchRepository':
-      return image === undefined ? NAMELESS : `${repositoryName(image)}, any tag`;
+      return image === undefined ? NAMELESS : `${repositoryName(image)} under any tag`;
     case 'matchExact':
       return image === undefined ? NAMELESS : `${formatReference(image)} exactly`;
     case 'matchRepoDigestOrExact':
     default:
       if (image === undefined) return NAMELESS;
       return image.tag === undefined
-        ? `${repositoryName(image)}, any tag`
+        ? `${repositoryName(image)} under any tag`
         : `${formatReference(image)} exactly`;
   }
 }
