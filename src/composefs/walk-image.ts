@@ -13,6 +13,8 @@ export interface ImageName {
 /** Depth first, a directory before its entries, those in byte order. Not recursive: images may be very deep. */
 export function* walkImage(image: ErofsImage): Generator<ImageName, void, undefined> {
   const { root, inodes } = image;
+  // An image that was read in spite of its problems may lead in a circle.
+  const directories = new Set([root.nid]);
   const stack: ImageName[] = [{ path: '/', name: '', inode: root, parent: root }];
   for (let next = stack.pop(); next !== undefined; next = stack.pop()) {
     yield next;
@@ -24,6 +26,10 @@ export function* walkImage(image: ErofsImage): Generator<ImageName, void, undefi
       const inode = inodes.get(nid);
       if (inode === undefined || name === '.' || name === '..') continue;
       if (directory === root && isStub(image, name, inode)) continue;
+      if (inode.type === 'directory') {
+        if (directories.has(nid)) continue;
+        directories.add(nid);
+      }
       stack.push({ path: base + name, name, inode, parent: directory });
     }
   }

@@ -94,6 +94,9 @@ export function readInode(
       offset,
     );
   }
+  if (!extended && reading.version === 2) {
+    reading.problem('erofs/bad-inode', `inode ${nid} is compact, which version 2 does not write`, offset);
+  }
   const count = view.getUint16(offset + 2, true);
   const xattrSize = count === 0 ? 0 : 12 + (count - 1) * 4;
   const header = extended ? EXTENDED_INODE : COMPACT_INODE;
@@ -151,7 +154,8 @@ function readFields(
   checkZero(reading, offset + 6, offset + 8, 'a reserved field of an inode');
   checkZero(reading, offset + 48, offset + 64, 'a reserved field of an inode');
   const nanos = view.getUint32(offset + 40, true);
-  if (nanos >= 1_000_000_000) {
+  // Version 2 stores none.
+  if (nanos >= 1_000_000_000 || (nanos > 0 && reading.version === 2)) {
     reading.problem('erofs/bad-inode', `inode ${nid} has ${nanos} nanoseconds`, offset + 40);
   }
   return {
