@@ -83,6 +83,9 @@ export function readRow(
   row.line = bytes;
   row.xattrStart = Math.min(starts[FIELDS], end);
   row.xattrEnd = end;
+  if (end > start && bytes[end - 1] === SPACE && starts[FIELDS] <= end && rules.name !== 'c') {
+    throw badLine(line, 'a space at the end of the line');
+  }
   readPiece(row.path, bytes, starts[0], starts[1] - 1, false, rules, line);
   checkPath(row.path, 'path', rules, line);
 
@@ -120,7 +123,7 @@ export function readRow(
   readPiece(row.content, bytes, Math.min(starts[9], end), starts[10] - 1, true, rules, line);
   readDigest(row, bytes, starts[10], starts[FIELDS] - 1, rules, line);
   if (type === FILE_TYPE.symlink) checkTarget(row.payload, rules, line);
-  if (rules.name === 'c') checkContentC(row, type, line);
+  if (rules.name === 'c') checkContentC(row, type, rules, line);
   else checkContent(row, type, rules, line);
 }
 
@@ -283,14 +286,15 @@ function isCapital(byte: number): boolean {
 const OBJECT_PATH = /^[0-9a-f]{2}\/(?:[0-9a-f]{62}|[0-9a-f]{126})$/;
 
 /** Content must be as long as SIZE says, of whatever type the file is. */
-function checkContentC(row: DumpRow, type: number, line: number): void {
+function checkContentC(row: DumpRow, type: number, rules: LineRules, line: number): void {
   const { content } = row;
+  if (row.payload.end - row.payload.start >= MAX_PATH) throw badLine(line, 'payload is too long');
   if (!content.present) return;
   const length = content.end - content.start;
   if (length !== row.size) {
     throw badLine(line, `content has ${length} bytes, the size is ${row.size}`);
   }
-  if (length > 5000) throw badLine(line, 'inline content is too long');
+  if (length > rules.maxInline) throw badLine(line, 'inline content is too long');
   if (type !== FILE_TYPE.regular) content.present = false;
 }
 

@@ -22,8 +22,6 @@ export interface LineRules {
   readonly maxName: number;
   readonly maxTarget: number;
   readonly maxInline: number;
-  /** Of the names of all attributes of a file together. */
-  readonly maxXattrNames: number;
   /** A root may be any type of file, and come again. */
   readonly looseRoot: boolean;
 }
@@ -32,6 +30,10 @@ export interface LineRules {
 export const MAX_PATH = 4096;
 /** XATTR_NAME_MAX. */
 export const MAX_XATTR_NAME = 255;
+/** XATTR_LIST_MAX, to composefs-rs: of the names of all attributes of a file together. */
+export const MAX_XATTR_NAMES = 65_535;
+/** What C gives all attributes of a file together, counting 12 bytes and 7 for each besides names and values. */
+export const MAX_XATTRS_C = 32_767;
 /** u16 in the EROFS entry. */
 export const MAX_XATTR_VALUE = 65_535;
 
@@ -46,7 +48,6 @@ export const LINE_RULES: Readonly<Record<DumpRules, LineRules>> = {
     maxName: 255,
     maxTarget: 1024,
     maxInline: 512,
-    maxXattrNames: 32_767,
     looseRoot: false,
   },
   c: {
@@ -59,7 +60,6 @@ export const LINE_RULES: Readonly<Record<DumpRules, LineRules>> = {
     maxName: 255,
     maxTarget: 4095,
     maxInline: 5000,
-    maxXattrNames: 32_767,
     looseRoot: false,
   },
   rust: {
@@ -72,7 +72,6 @@ export const LINE_RULES: Readonly<Record<DumpRules, LineRules>> = {
     maxName: MAX_PATH,
     maxTarget: 1024,
     maxInline: 512,
-    maxXattrNames: 65_535,
     looseRoot: true,
   },
 };

@@ -1,6 +1,13 @@
 /** Extended attributes at the end of a dump line: `KEY=VALUE`, separated by spaces, without a `-` convention. */
 import { createPiece, pieceText, readPiece } from './fields.ts';
-import { badLine, MAX_XATTR_NAME, MAX_XATTR_VALUE, type LineRules } from './rules.ts';
+import {
+  badLine,
+  MAX_XATTR_NAME,
+  MAX_XATTR_NAMES,
+  MAX_XATTR_VALUE,
+  MAX_XATTRS_C,
+  type LineRules,
+} from './rules.ts';
 
 const SPACE = 0x20;
 const EQUALS = 0x3d;
@@ -24,22 +31,21 @@ export function readXattrs(
     while (next < end && bytes[next] !== SPACE) next++;
     let equals = at;
     while (equals < next && bytes[equals] !== EQUALS) equals++;
-    if (equals === next && rules.name !== 'c') throw badLine(line, 'an extended attribute has no =');
+    if (equals === next) throw badLine(line, 'an extended attribute has no =');
     readPiece(piece, bytes, at, equals, false, rules, line);
     const key = checkKey(pieceText(piece), rules, line);
-    readPiece(piece, bytes, Math.min(equals + 1, next), next, false, rules, line);
-    if (piece.end - piece.start > MAX_XATTR_VALUE) {
-      throw badLine(line, 'an extended attribute value is too long');
-    }
-    names += rules.name === 'rust' ? key.length : key.length + piece.end - piece.start;
-    if (rules.name === 'rust' && names > rules.maxXattrNames)
-      throw badLine(line, 'too many extended attributes');
+    readPiece(piece, bytes, equals + 1, next, false, rules, line);
     const value = piece.bytes.subarray(piece.start, piece.end);
+    if (value.length > MAX_XATTR_VALUE) throw badLine(line, 'an extended attribute value is too long');
+    names += key.length;
+    if (names > MAX_XATTR_NAMES) throw badLine(line, 'too many extended attributes');
     xattrs.set(key, value.length === 0 ? NO_BYTES : Uint8Array.from(value));
     at = next + 1;
-    if (at === end && bytes[next] === SPACE && rules.name !== 'c') {
-      throw badLine(line, 'a space at the end of the line');
-    }
+  }
+  if (rules.name !== 'rust') {
+    let size = 12;
+    for (const [key, value] of xattrs) size += 7 + key.length + value.length;
+    if (size > MAX_XATTRS_C) throw badLine(line, 'too many extended attributes');
   }
   return xattrs;
 }
