@@ -2,7 +2,13 @@
 import { createHash } from 'node:crypto';
 import { BootsealError, isBootsealError } from '../../errors.ts';
 import { MAX_KEYRING_SIZE } from '../../formats/openpgp/format.ts';
-import { mergeKeys, openKeyring, parseKeyring, type Keyring } from '../../formats/openpgp/index.ts';
+import {
+  mergeKeyrings,
+  openKeyring,
+  readKeyringFile,
+  type Keyring,
+  type KeyringFile,
+} from '../../formats/openpgp/index.ts';
 import type { KeySource } from '../../formats/policy-json/policy.ts';
 import type { KeyReader } from '../ports.ts';
 
@@ -45,14 +51,14 @@ async function openFiles(
   files: readonly { readonly bytes: Uint8Array; readonly source: string }[],
 ): Promise<TrustedKeyring> {
   const sources = new Map<string, string>();
-  const keys = files.flatMap((file) => {
+  const rings = files.map((file) => {
     const found = parseNamed(file.bytes, file.source);
-    for (const { fingerprint } of found) {
+    for (const { fingerprint } of found.keys) {
       if (!sources.has(fingerprint)) sources.set(fingerprint, file.source);
     }
     return found;
   });
-  const keyring = await openKeyring(mergeKeys(keys));
+  const keyring = await openKeyring(mergeKeyrings(rings));
   if (keyring.keys.length === 0) {
     throw new BootsealError('trust/key-unreadable', 'No public keys imported', {
       hint: 'export the public key once more: gpg --export FINGERPRINT > FILE',
@@ -61,9 +67,9 @@ async function openFiles(
   return { ...keyring, sources };
 }
 
-function parseNamed(bytes: Uint8Array, source: string): ReturnType<typeof parseKeyring> {
+function parseNamed(bytes: Uint8Array, source: string): KeyringFile {
   try {
-    return parseKeyring(bytes);
+    return readKeyringFile(bytes);
   } catch (error) {
     if (!isBootsealError(error)) throw error;
     const code = error.code === 'openpgp/secret-key' ? 'trust/secret-key' : 'trust/key-unreadable';

@@ -1,11 +1,11 @@
 /** A Rekor entry against the keys of the log, and against the signature that it is said to be about. */
-import { hash, verify } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { encodeUtf8, equalBytes } from '../../bytes/bytes.ts';
 import { BootsealError, isBootsealError } from '../../errors.ts';
 import { readPemBlocks } from '../../formats/cosign/pem.ts';
 import type { SigstorePublicKey } from '../../formats/cosign/public-key.ts';
 import { parseRekorEntry, parseRekorSet, type RekorEntry } from '../../formats/cosign/rekor-set.ts';
-import { readEcdsaSignature } from './ecdsa-encoding.ts';
+import { verifiesEcdsaDer } from './verify-bytes.ts';
 
 /** A key or a certificate is below 16 KiB. */
 const MAX_SIGNER_SIZE = 64 * 1024;
@@ -17,11 +17,8 @@ const MAX_SIGNER_SIZE = 64 * 1024;
 export function verifyRekorSet(annotation: string, logKeys: readonly SigstorePublicKey[]): RekorEntry {
   try {
     const { signedEntryTimestamp, payload } = parseRekorSet(encodeUtf8(annotation));
-    const signedByLog = logKeys.some(({ key, fieldSize = 0 }) => {
-      const read = readEcdsaSignature(signedEntryTimestamp, fieldSize);
-      return read.form === 'der' && verify('sha256', payload, { key, dsaEncoding: 'ieee-p1363' }, read.p1363);
-    });
-    if (!signedByLog) throw bad('cryptographic signature verification of Rekor SET failed');
+    if (!logKeys.some((key) => verifiesEcdsaDer(key, 'sha256', payload, signedEntryTimestamp)))
+      throw bad('cryptographic signature verification of Rekor SET failed');
     return parseRekorEntry(payload);
   } catch (error) {
     throw isBootsealError(error) ? bad(error.message) : error;

@@ -43,6 +43,18 @@ function checkEcdsa(key: SigstorePublicKey, data: Uint8Array, signature: Uint8Ar
   }
 }
 
+/** ECDSA in DER and in no other form, as logs and certificates have it. */
+export function verifiesEcdsaDer(
+  { key, fieldSize = 0 }: SigstorePublicKey,
+  hash: string,
+  data: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  const read = readEcdsaSignature(signature, fieldSize);
+  if (read.form !== 'der') return false;
+  return accepts(() => verify(hash, data, { key, dsaEncoding: 'ieee-p1363' }, read.p1363));
+}
+
 /** OpenSSL throws for some malformed signatures instead of saying no. */
 function accepts(check: () => boolean): boolean {
   try {

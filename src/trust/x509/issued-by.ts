@@ -1,10 +1,10 @@
 /** Whether the key of one certificate signed another, with the algorithms that Go's x509 verifies. */
-import { constants, verify } from 'node:crypto';
+import { constants, verify, type KeyObject } from 'node:crypto';
 import { equalBytes } from '../../bytes/bytes.ts';
 import { BootsealError } from '../../errors.ts';
 import { OID } from '../../formats/der/oid.ts';
 import { context, integer, nullValue, oid, sequence } from '../../formats/der/writer.ts';
-import { readEcdsaSignature } from '../signatures/ecdsa-encoding.ts';
+import { verifiesEcdsaDer } from '../signatures/verify-bytes.ts';
 import type { PathCertificate } from './path-certificate.ts';
 
 interface Algorithm {
@@ -66,28 +66,29 @@ export function checkIssuedBy(child: PathCertificate, parent: PathCertificate): 
     throw refused(
       `signature algorithm specifies an ${GO_NAMES[algorithm.key]} public key, but have public key of type ${GO_TYPES[publicKey.algorithm]}`,
     );
-  const { key, fieldSize = 0 } = publicKey;
-  let good: boolean;
+  const good =
+    algorithm.key === 'ecdsa'
+      ? verifiesEcdsaDer(publicKey, algorithm.hash ?? '', tbs, signature)
+      : verifiesOther(publicKey.key, algorithm, tbs, signature);
+  if (!good) throw new BootsealError('x509/bad-signature', FAILURES[algorithm.key]);
+}
+
+function verifiesOther(
+  key: KeyObject,
+  { key: kind, hash, salt }: Algorithm,
+  data: Uint8Array,
+  signature: Uint8Array,
+): boolean {
+  const padding =
+    salt === undefined
+      ? { padding: constants.RSA_PKCS1_PADDING }
+      : { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: salt };
   try {
-    if (algorithm.key === 'rsa') {
-      const { salt } = algorithm;
-      const padding =
-        salt === undefined
-          ? { padding: constants.RSA_PKCS1_PADDING }
-          : { padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: salt };
-      good = verify(algorithm.hash, tbs, { key, ...padding }, signature);
-    } else if (algorithm.key === 'ecdsa') {
-      const read = readEcdsaSignature(signature, fieldSize);
-      good =
-        read.form === 'der' && verify(algorithm.hash, tbs, { key, dsaEncoding: 'ieee-p1363' }, read.p1363);
-    } else {
-      good = verify(null, tbs, key, signature);
-    }
+    return verify(hash, data, kind === 'rsa' ? { key, ...padding } : key, signature);
   } catch {
     // OpenSSL throws for some malformed signatures instead of saying no.
-    good = false;
+    return false;
   }
-  if (!good) throw new BootsealError('x509/bad-signature', FAILURES[algorithm.key]);
 }
 
 /** RFC 4055 has many options; as Go does, only the three with one hash throughout are read. */
