@@ -13,7 +13,7 @@ export const command: Command = defineCommand<RulesFlag, [first: string, ...othe
     if (images.length === 0) throw usageError('No image path specified');
     const { readImageFile } = await import('../../../seal/image-file.ts');
     const { dumpImage } = await import('../../../composefs/image-dump.ts');
-    const { writeStandardOutput } = await import('../../../stores/standard-streams.ts');
+    const { writeStandardOutput } = await import('../../standard-streams.ts');
     const { encodeLatin1 } = await import('../../../bytes/bytes.ts');
     for (const image of images) {
       let pending = '';

@@ -23,7 +23,7 @@ export const command: Command = defineCommand<MkfsFlags, [source: string, image?
     const options: ComposefsImageOptions = { algorithm: flags.hash, rules, ...versionsOf(flags) };
     const result = await makeImage(source, flags, options, context.signal);
     if (image === '-') {
-      const { writeStandardOutput } = await import('../../../stores/standard-streams.ts');
+      const { writeStandardOutput } = await import('../../standard-streams.ts');
       await writeStandardOutput(result.bytes);
       return { ok: true };
     }
@@ -48,7 +48,7 @@ async function makeImage(
 ): Promise<ComposefsImage> {
   const { imageFromDump, imageFromTree } = await import('../../../seal/composefs-image.ts');
   if (flags.fromFile) {
-    const { readPieces } = await import('../../../stores/standard-streams.ts');
+    const { readPieces } = await import('../../standard-streams.ts');
     return imageFromDump(readPieces(source, signal), options);
   }
   const { treeOfDirectory } = await import('../../../seal/composefs-directory.ts');

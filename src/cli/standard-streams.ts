@@ -1,6 +1,6 @@
 /** Files and the standard streams, in pieces; `-` is the standard stream. */
 import { createReadStream } from 'node:fs';
-import { cannotRead, systemCode } from './file-errors.ts';
+import { cannotRead, systemCode } from '../stores/file-errors.ts';
 
 const PIECE = 2 ** 20;
 
