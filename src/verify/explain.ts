@@ -4,9 +4,9 @@
  */
 import { isBootsealError } from '../errors.ts';
 import type { DockerReference } from '../formats/reference/docker-reference.ts';
-import type { ImageSource } from '../stores/image.ts';
 import { openSource } from '../stores/open.ts';
 import { loadRegistriesConfig } from '../stores/trust-files/registries-d.ts';
+import { mirrorOf } from './unusable.ts';
 import { matchPolicy, settingsOf, type MatchResult, type RegistriesSetting } from './match-policy.ts';
 import { verifyImage, type VerifyPorts, type VerifyRequest, type VerifyResult } from './verify.ts';
 
@@ -44,10 +44,4 @@ export async function explainPolicy(request: VerifyRequest, ports: VerifyPorts =
   } finally {
     if (ports.source === undefined) await source.close();
   }
-}
-
-function mirrorOf({ name, physical }: ImageSource): DockerReference | undefined {
-  if (physical === undefined || name.transport !== 'docker') return undefined;
-  const { domain, path } = name.reference;
-  return physical.domain === domain && physical.path === path ? undefined : physical;
 }

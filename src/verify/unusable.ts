@@ -5,6 +5,7 @@
 import { isBootsealError } from '../errors.ts';
 import { attachmentTag } from '../formats/cosign/attachment.ts';
 import type { Digest } from '../formats/oci/digest.ts';
+import { repositoryName, type DockerReference } from '../formats/reference/docker-reference.ts';
 import type { ImageSource } from '../stores/image.ts';
 import type { LookedIn } from '../trust/verdict.ts';
 
@@ -18,10 +19,9 @@ export async function lookFurther(
   if (!wasRead && source.attachment !== undefined) {
     const attachment = await quietly(async () => source.attachment?.(digest));
     if (attachment !== undefined) {
-      found.push({
-        place: attachmentTag(digest),
-        result: 'there, but attachments are off for this repository',
-      });
+      const mirror = mirrorOf(source);
+      const whose = mirror === undefined ? 'this repository' : `this mirror, ${repositoryName(mirror)}`;
+      found.push({ place: attachmentTag(digest), result: `there, but attachments are off for ${whose}` });
     }
   }
   if (source.referrers !== undefined) {
@@ -34,6 +34,13 @@ export async function lookFurther(
     }
   }
   return found;
+}
+
+/** Where the bytes came from, when that is not the name that was asked for. */
+export function mirrorOf({ name, physical }: ImageSource): DockerReference | undefined {
+  if (physical === undefined || name.transport !== 'docker') return undefined;
+  const { domain, path } = name.reference;
+  return physical.domain === domain && physical.path === path ? undefined : physical;
 }
 
 /** The verdict stands without it. */
