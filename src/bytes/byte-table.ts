@@ -177,9 +177,3 @@ export function compareInArena(
   }
   return aLength - bLength;
 }
-
-/** A copy of an entry's bytes. */
-export function entryBytes(table: ByteTable, entry: number): Uint8Array {
-  const at = table.at[entry];
-  return Uint8Array.from(table.arena.bytes.subarray(at, at + table.lengths[entry]));
-}

@@ -3,7 +3,7 @@ import { encodeLatin1 } from '../bytes/bytes.ts';
 import type { DumpNode } from '../formats/composefs-dump/format.ts';
 import { dumpLine } from '../formats/composefs-dump/writer.ts';
 import type { VerityAlgorithm } from '../formats/fsverity/format.ts';
-import { directoryLinks } from './inode.ts';
+import { directoryLinks } from './directory-links.ts';
 import { countLinks } from './links.ts';
 import { objectPath } from './overlay-xattrs.ts';
 import { walkTree, type Leaf, type Tree } from './tree.ts';

@@ -175,7 +175,7 @@ test('composefs-rs makes the same images by its rules, and refuses what we refus
       const ours = (rules: ImageRules): string =>
         encodeHex(verityDigest(write(text, `v${version}`, rules), 'sha256'));
       if (status !== 0) {
-        assert.throws(() => ours('rust'), Error, `seed ${seed + at}: ${stderr}`);
+        assert.throws(() => ours('rust'), Error, `seed ${seed + at}: ${stderr.toString()}`);
         continue;
       }
       made += 1;
