@@ -70,5 +70,6 @@ export const MAX_KEYRING_SIZE: number = 4 * 1024 * 1024;
 /** Packets of one keyring: the certifications of a few thousand keys. */
 export const MAX_KEYRING_PACKETS = 50_000;
 
-/** Signatures of a key over itself, or over one user ID or subkey. Real keys have tens. Bounds the public-key work. */
-export const MAX_SELF_SIGNATURES = 200;
+/** Signatures of a key over itself and its parts; real keys have tens. Each is tried on each part. */
+export const MAX_SELF_SIGNATURES = 300;
+export const MAX_COMPONENTS = 100;

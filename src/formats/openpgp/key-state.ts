@@ -27,26 +27,28 @@ export interface SigningKey {
 export async function judgeKey(publicKey: PublicKey): Promise<SigningKey[] | undefined> {
   const primary = await readVerifyingKey(publicKey.body);
   if (primary === undefined) return undefined;
-  const judge = new Map<Signature, Promise<boolean>>();
-  const own = (signature: Signature, data: Uint8Array): Promise<boolean> => {
-    const known = judge.get(signature) ?? isOwn(signature, data, primary, publicKey.fingerprint);
-    judge.set(signature, known);
-    return known;
+  const keep: Keep = async (types, data) => {
+    const kept: Signature[] = [];
+    for (const signature of publicKey.signatures) {
+      if (!types.includes(signature.type)) continue;
+      if (await isOwn(signature, data, primary, publicKey.fingerprint)) kept.push(signature);
+    }
+    return kept;
   };
   const keyData = hashedKey(publicKey.body);
 
   // 1. The latest word of the key about itself: a direct signature, and for each user ID a certification.
-  const direct = latest(await keep(publicKey.signatures, [SIGNATURE_TYPES.directKey], keyData, own));
+  const direct = latest(await keep([SIGNATURE_TYPES.directKey], keyData));
   const certifications: Signature[] = [];
   for (const component of publicKey.components.filter(isUser)) {
     const data = concatBytes([keyData, hashedUser(component.tag, component.body)]);
-    const valid = latest(await keep(component.signatures, SIGNATURE_TYPES.certifications, data, own));
+    const valid = latest(await keep(SIGNATURE_TYPES.certifications, data));
     if (valid !== undefined) certifications.push(valid);
   }
   if (certifications.length === 0) return undefined;
 
   // 2. Revoked by itself, or by a key that it names for that; theirs is believed unchecked, since it can only refuse.
-  const revocations = await keep(publicKey.signatures, [SIGNATURE_TYPES.keyRevocation], keyData, own);
+  const revocations = await keep([SIGNATURE_TYPES.keyRevocation], keyData);
   const selfSignatures = [...(direct ? [direct] : []), ...certifications];
   const revokers = selfSignatures.flatMap((signature) => signature.revokers);
   const revoked =
@@ -79,26 +81,27 @@ export async function judgeKey(publicKey: PublicKey): Promise<SigningKey[] | und
   const keys = [primaryKey];
   for (const component of publicKey.components) {
     if (component.tag !== TAGS.publicSubkey) continue;
-    const subkey = await judgeSubkey(component, primaryKey, keyData, own);
+    const subkey = await judgeSubkey(component, primaryKey, keyData, keep);
     if (subkey !== undefined) keys.push(subkey);
   }
   return keys;
 }
 
-type OwnSignature = (signature: Signature, data: Uint8Array) => Promise<boolean>;
+/** The key's own signatures of these types that are over this. */
+type Keep = (types: readonly number[], data: Uint8Array) => Promise<Signature[]>;
 
 async function judgeSubkey(
-  { body, signatures }: Component,
+  { body }: Component,
   primary: SigningKey,
   keyData: Uint8Array,
-  own: OwnSignature,
+  keep: Keep,
 ): Promise<SigningKey | undefined> {
   const key = await readVerifyingKey(body);
   if (key === undefined) return undefined;
   const data = concatBytes([keyData, hashedKey(body)]);
-  const binding = latest(await keep(signatures, [SIGNATURE_TYPES.subkeyBinding], data, own));
+  const binding = latest(await keep([SIGNATURE_TYPES.subkeyBinding], data));
   if (binding === undefined) return undefined;
-  const revocations = await keep(signatures, [SIGNATURE_TYPES.subkeyRevocation], data, own);
+  const revocations = await keep([SIGNATURE_TYPES.subkeyRevocation], data);
   const { created } = key;
   const ends = [
     ...(binding.keyLifetime === undefined ? [] : [created + binding.keyLifetime]),
@@ -135,19 +138,6 @@ async function isCrossCertified(
     }
   }
   return false;
-}
-
-async function keep(
-  signatures: readonly Signature[],
-  types: readonly number[],
-  data: Uint8Array,
-  own: OwnSignature,
-): Promise<Signature[]> {
-  const kept: Signature[] = [];
-  for (const signature of signatures) {
-    if (types.includes(signature.type) && (await own(signature, data))) kept.push(signature);
-  }
-  return kept;
 }
 
 async function isOwn(

@@ -4,9 +4,9 @@ import { before, describe, test } from 'node:test';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import { concatBytes } from '../../../src/bytes/bytes.ts';
 import {
-  mergeKeys,
+  mergeKeyrings,
   openKeyring,
-  parseKeyring,
+  readKeyringFile,
   verifyMessage,
   type Keyring,
   type OpenPgpVerdict,
@@ -40,7 +40,7 @@ before(async () => {
 });
 
 async function ringOf(...files: readonly Uint8Array[]): Promise<Keyring> {
-  return openKeyring(mergeKeys(files.flatMap((file) => parseKeyring(file))));
+  return openKeyring(mergeKeyrings(files.map(readKeyringFile)));
 }
 
 function refused(verdict: OpenPgpVerdict, code: string, message: RegExp): void {
@@ -275,6 +275,15 @@ describe('the key', () => {
     for (const files of [
       [revoked.write(), publicBytes(key)],
       [publicBytes(key), revoked.write()],
+      // The revocation alone, as gpg writes it for a drawer; and behind another key.
+      [publicBytes(key), packet(2, revocationOf(revoked.write()))],
+      [
+        concatBytes([
+          publicBytes(key),
+          publicBytes(await makeKey()),
+          packet(2, revocationOf(revoked.write())),
+        ]),
+      ],
     ]) {
       refused(
         await verifyMessage(flat(parts), await ringOf(...files), NOW),
@@ -341,6 +350,10 @@ describe('the key', () => {
     refused(verdict, 'trust/wrong-key-usage', /is not for signing$/);
   });
 });
+
+function revocationOf(bytes: Uint8Array): Uint8Array {
+  return readPackets(bytes, 20).find(({ tag, body }) => tag === 2 && body[1] === 0x20)!.body;
+}
 
 /** A certification of the user ID by the key itself, with these key flags. */
 async function recertify(owner: openpgp.PrivateKey, flags: number): Promise<Uint8Array> {
