@@ -1,5 +1,5 @@
 /** Signers that prove who they are with a certificate: Fulcio's, short-lived and logged, or those of one's own PKI. */
-import { encodeUtf8 } from '../../bytes/bytes.ts';
+import { decodeUtf8, encodeUtf8 } from '../../bytes/bytes.ts';
 import { BootsealError, isBootsealError } from '../../errors.ts';
 import { OID } from '../../formats/der/oid.ts';
 import { readDerPrefix, TAG } from '../../formats/der/reader.ts';
@@ -98,7 +98,7 @@ export function issuerOf({ certificate }: PathCertificate): string {
     certificate.extensions.find((extension) => extension.id === id)?.value;
   const v1 = value(ISSUER_V1);
   const v2 = value(ISSUER_V2);
-  const first = v1 && Buffer.from(v1).toString();
+  const first = v1 && readText(v1);
   const second = v2 && readIssuerString(v2);
   if (first !== undefined && second !== undefined && first !== second) {
     const both = `v1 ${goQuote(first)}, v2 ${goQuote(second)}`;
@@ -114,10 +114,17 @@ function readIssuerString(value: Uint8Array): string {
     readDerPrefix(value),
   );
   if (encoded.length < value.length) throw bad('invalid ASN.1 in OIDC issuer v2 extension, trailing data');
-  const text = Buffer.from(contents).toString();
-  if (tag === TAG.utf8String && Buffer.from(text).equals(contents)) return text;
+  const text = readText(contents);
+  if (tag === TAG.utf8String) return text;
   if (tag === TAG.printableString && /^[A-Za-z0-9 '()+,\-./:=?*&]*$/.test(text)) return text;
   throw bad('invalid ASN.1 in OIDC issuer v2 extension: no text');
+}
+
+/** Replacement characters would make two texts one. */
+function readText(bytes: Uint8Array): string {
+  const text = decodeUtf8(bytes);
+  if (text === undefined) throw bad('the OIDC issuer in the certificate is not UTF-8');
+  return text;
 }
 
 function requireEmail({ names }: PathCertificate, email: string): void {
