@@ -15,7 +15,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { parseDockerReference } from '../src/formats/reference/docker-reference.ts';
 import { signImage } from '../src/sign/sign.ts';
-import { peerOk } from '../test/support/peers.ts';
+import { peer } from '../test/support/peers.ts';
 import { projectRoot } from '../test/support/project.ts';
 import { startRegistry } from '../test/support/registry.ts';
 import { dockerName, makeWorkshop } from '../test/support/signing.ts';
@@ -56,8 +56,9 @@ function milliseconds(args: readonly string[]): number {
 
 /** Seconds that a loop over the images takes, told by the shell that runs it. */
 function loopSeconds(command: string, images: readonly string[]): number {
-  const loop = `start=$(date +%s%N); for image in "$@"; do ${command} >/dev/null 2>&1 || exit 9; done; end=$(date +%s%N); echo $((end - start))`;
-  const { stdout } = peerOk('sh', ['-c', loop, 'sh', ...images], { timeout: 600_000 });
+  const loop = `start=$(date +%s%N); for image in "$@"; do out=$( (${command}) 2>&1 ) || { echo "$image: $out" >&2; exit 9; }; done; end=$(date +%s%N); echo $((end - start))`;
+  const { status, stdout, stderr } = peer('sh', ['-c', loop, 'sh', ...images], { timeout: 600_000 });
+  if (status !== 0) throw new Error(`${command}: status ${status}\n${stderr}`);
   return Number(stdout) / 1e9;
 }
 
