@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, it } from 'node:test';
 import { cfsctlPath, peerOk } from '../support/peers.ts';
+import { chooseSeed, makeRandom } from '../support/random.ts';
 import { bootseal, bootsealOk } from '../support/run-cli.ts';
 import { SAMPLE_TAG, sampleLayout, sampleName } from '../support/sample.ts';
 import { unpackImage } from '../support/unpack.ts';
@@ -112,13 +113,13 @@ describe('the sample image, unpacked', () => {
 
 describe('random directories', () => {
   it('have the digest that cfsctl gives them', async () => {
-    const seed = Number(process.env['BOOTSEAL_SEED'] ?? Date.now() % 1_000_000);
+    const seed = chooseSeed();
     console.log(`seed ${seed} (BOOTSEAL_SEED)`);
     const repository = join(folder, 'random-repo');
     cfsctl('--repo', repository, 'init', '--insecure', '--algorithm', 'fsverity-sha512-12');
     for (let round = 0; round < 10; round++) {
       const root = mkdtempSync(join(folder, 'random-'));
-      fill(root, randomNumbers(seed + round));
+      fill(root, makeRandom(seed + round).int);
       for (const xattrs of ['allowlist', 'keep-user'] as const) {
         const theirs = xattrs === 'allowlist' ? 'allowlist-only' : 'keep-user-xattrs';
         const what = `seed ${seed}, round ${round}, ${xattrs}`;
@@ -137,15 +138,6 @@ describe('random directories', () => {
     }
   });
 });
-
-/** Numbers from 0 to n - 1, always the same for a seed. */
-function randomNumbers(seed: number): (n: number) => number {
-  let state = (seed * 2_654_435_761) >>> 0;
-  return (n) => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return Math.floor((state / 2 ** 32) * n);
-  };
-}
 
 /** Every type that a directory can hold, with names of any bytes, hardlinks, attributes and fractions of seconds. */
 function fill(root: string, random: (n: number) => number): void {
