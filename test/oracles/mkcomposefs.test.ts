@@ -29,7 +29,8 @@ import { verityDigest } from '../../src/formats/fsverity/digest.ts';
 import { imageFromTree } from '../../src/seal/composefs-image.ts';
 import { treeOfDirectory } from '../../src/seal/composefs-directory.ts';
 import { cfsctlPath, peer, peerOk } from '../support/peers.ts';
-import { chooseSeed, randomDump } from '../support/random-dump.ts';
+import { chooseSeed } from '../support/random.ts';
+import { randomDump } from '../support/random-dump.ts';
 
 const TREES = 1000;
 

@@ -1,5 +1,5 @@
 /** Random file trees as dump texts, of everything that a tree can hold. The same seed gives the same text. */
-import { seededRandom, type Random } from './random.ts';
+import { makeRandom, type Random } from './random.ts';
 
 export interface RandomDumpOptions {
   /** Also what only C takes: times before 1970, long inline contents and targets, links before their files. */
@@ -58,7 +58,7 @@ const ODD_NAMES = [
 ];
 
 export function randomDump(seed: number, options: RandomDumpOptions = {}): string {
-  const random = seededRandom(seed);
+  const random = makeRandom(seed);
   const { int, chance, pick } = random;
   const directories: string[] = ['/'];
   const taken = new Set<string>();
@@ -190,10 +190,4 @@ function randomName({ int }: Random, length: number): string {
   let text = 'n';
   for (let at = 1; at < length; at++) text += 'abcdefghijklmnop.-_0123456789'.charAt(int(29));
   return text;
-}
-
-/** From BOOTSEAL_SEED, or a new one; a test prints it. */
-export function chooseSeed(): number {
-  const given = process.env['BOOTSEAL_SEED'];
-  return given === undefined ? Math.floor(Math.random() * 2 ** 31) : Number(given);
 }
