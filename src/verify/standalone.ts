@@ -2,7 +2,7 @@
 import { isBootsealError, withDetails, BootsealError } from '../errors.ts';
 import { MAX_MANIFEST_SIZE } from '../formats/oci/manifest.ts';
 import { MAX_KEYRING_SIZE, MAX_MESSAGE_SIZE } from '../formats/openpgp/format.ts';
-import { openKeyring, parseKeyring, parseSignedMessage } from '../formats/openpgp/index.ts';
+import { openKeyringFiles, parseSignedMessage, readKeyringFile } from '../formats/openpgp/index.ts';
 import { parseSimplePayload } from '../formats/simple-signing/payload.ts';
 import { exportPublicKeys } from '../stores/keys/gpg.ts';
 import { readSmallFile } from '../stores/trust-files/read-file.ts';
@@ -45,7 +45,7 @@ export async function verifyStandalone(
     manifest,
     reference,
     fingerprints: fingerprints === 'any' ? 'any' : fingerprints.split(','),
-    keyring: await openKeyring(parseKeyring(keys)),
+    keyring: await openKeyringFiles([readKeyringFile(keys)]),
     now: Date.now() / 1000,
   });
 }

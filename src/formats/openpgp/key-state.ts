@@ -27,14 +27,7 @@ export interface SigningKey {
 export async function judgeKey(publicKey: PublicKey): Promise<SigningKey[] | undefined> {
   const primary = await readVerifyingKey(publicKey.body);
   if (primary === undefined) return undefined;
-  const keep: Keep = async (types, data) => {
-    const kept: Signature[] = [];
-    for (const signature of publicKey.signatures) {
-      if (!types.includes(signature.type)) continue;
-      if (await isOwn(signature, data, primary, publicKey.fingerprint)) kept.push(signature);
-    }
-    return kept;
-  };
+  const keep = keeperOf(publicKey, primary);
   const keyData = hashedKey(publicKey.body);
 
   // 1. The latest word of the key about itself: a direct signature, and for each user ID a certification.
@@ -89,6 +82,36 @@ export async function judgeKey(publicKey: PublicKey): Promise<SigningKey[] | und
 
 /** The key's own signatures of these types that are over this. */
 type Keep = (types: readonly number[], data: Uint8Array) => Promise<Signature[]>;
+
+function keeperOf({ signatures, fingerprint }: PublicKey, primary: VerifyingKey): Keep {
+  return async (types, data) => {
+    const kept: Signature[] = [];
+    for (const signature of signatures) {
+      if (!types.includes(signature.type)) continue;
+      if (await isOwn(signature, data, primary, fingerprint)) kept.push(signature);
+    }
+    return kept;
+  };
+}
+
+/**
+ * One of several copies of a key, as gpg imports it before it joins them: without user IDs and subkeys that this copy
+ * itself does not certify. Undefined where no user ID is left. Two halves of a key must not make a whole one.
+ */
+export async function certifiedParts(copy: PublicKey): Promise<PublicKey | undefined> {
+  const primary = await readVerifyingKey(copy.body);
+  if (primary === undefined) return undefined;
+  const keep = keeperOf(copy, primary);
+  const keyData = hashedKey(copy.body);
+  const components: Component[] = [];
+  for (const component of copy.components) {
+    const isOfUser = isUser(component);
+    const part = isOfUser ? hashedUser(component.tag, component.body) : hashedKey(component.body);
+    const types = isOfUser ? SIGNATURE_TYPES.certifications : [SIGNATURE_TYPES.subkeyBinding];
+    if ((await keep(types, concatBytes([keyData, part]))).length > 0) components.push(component);
+  }
+  return components.some(isUser) ? { ...copy, components } : undefined;
+}
 
 async function judgeSubkey(
   { body }: Component,

@@ -90,7 +90,7 @@ export function mergeKeyrings(files: readonly KeyringFile[]): PublicKey[] {
   return [...merged.values()];
 }
 
-/** The keys of one file alone. */
+/** The keys of one file alone, for looking at. Copies of a key are joined unjudged: verifying goes by `openKeyringFiles`. */
 export function parseKeyring(bytes: Uint8Array): PublicKey[] {
   return mergeKeyrings([readKeyringFile(bytes)]);
 }

@@ -2,8 +2,8 @@
 import { isBootsealError, type ErrorCode } from '../../errors.ts';
 import { isSignatureOver } from './crypto.ts';
 import { HASH_ALGORITHMS, SIGNING_ALGORITHMS } from './format.ts';
-import { judgeKey, type SigningKey } from './key-state.ts';
-import type { PublicKey } from './keyring.ts';
+import { certifiedParts, judgeKey, type SigningKey } from './key-state.ts';
+import { mergeKeyrings, type KeyringFile, type PublicKey } from './keyring.ts';
 import { parseSignedMessage, type SignedMessage } from './message.ts';
 import { namesKey } from './signature.ts';
 
@@ -19,6 +19,23 @@ export async function openKeyring(publicKeys: readonly PublicKey[]): Promise<Key
   const judged = await Promise.all(publicKeys.map(judgeKey));
   const keys = judged.flatMap((each) => each ?? []);
   return { keys, fingerprints: [...new Set(keys.map(({ primaryFingerprint }) => primaryFingerprint))] };
+}
+
+/** The keys of several files, joined as gpg joins what it imports. Throws `openpgp/too-many-packets`. */
+export async function openKeyringFiles(files: readonly KeyringFile[]): Promise<Keyring> {
+  const copies = new Map<string, number>();
+  for (const { fingerprint } of files.flatMap(({ keys }) => keys)) {
+    copies.set(fingerprint, (copies.get(fingerprint) ?? 0) + 1);
+  }
+  const whole = (key: PublicKey): Promise<PublicKey | undefined> =>
+    copies.get(key.fingerprint) === 1 ? Promise.resolve(key) : certifiedParts(key);
+  const certified = await Promise.all(
+    files.map(async ({ keys, revocations }) => {
+      const kept = await Promise.all(keys.map(whole));
+      return { keys: kept.filter((key) => key !== undefined), revocations };
+    }),
+  );
+  return openKeyring(mergeKeyrings(certified));
 }
 
 export type OpenPgpVerdict =

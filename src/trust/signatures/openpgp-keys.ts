@@ -3,8 +3,7 @@ import { createHash } from 'node:crypto';
 import { BootsealError, isBootsealError } from '../../errors.ts';
 import { MAX_KEYRING_SIZE } from '../../formats/openpgp/format.ts';
 import {
-  mergeKeyrings,
-  openKeyring,
+  openKeyringFiles,
   readKeyringFile,
   type Keyring,
   type KeyringFile,
@@ -58,7 +57,7 @@ async function openFiles(
     }
     return found;
   });
-  const keyring = await openKeyring(mergeKeyrings(rings));
+  const keyring = await openKeyringFiles(rings);
   if (keyring.keys.length === 0) {
     throw new BootsealError('trust/key-unreadable', 'No public keys imported', {
       hint: 'export the public key once more: gpg --export FINGERPRINT > FILE',

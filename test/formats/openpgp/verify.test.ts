@@ -4,8 +4,7 @@ import { before, describe, test } from 'node:test';
 import { deflateRawSync, deflateSync } from 'node:zlib';
 import { concatBytes } from '../../../src/bytes/bytes.ts';
 import {
-  mergeKeyrings,
-  openKeyring,
+  openKeyringFiles,
   readKeyringFile,
   verifyMessage,
   type Keyring,
@@ -40,7 +39,7 @@ before(async () => {
 });
 
 async function ringOf(...files: readonly Uint8Array[]): Promise<Keyring> {
-  return openKeyring(mergeKeyrings(files.map(readKeyringFile)));
+  return openKeyringFiles(files.map(readKeyringFile));
 }
 
 function refused(verdict: OpenPgpVerdict, code: string, message: RegExp): void {
@@ -291,6 +290,16 @@ describe('the key', () => {
         /is revoked$/,
       );
     }
+  });
+
+  test('two halves of a key do not make a whole one', async () => {
+    const [primary, user, certification] = readPackets(publicBytes(key), 20).map(({ tag, body }) =>
+      packet(tag, body),
+    );
+    const halves = [concatBytes([primary, user]), concatBytes([primary, certification])];
+    assert.deepEqual((await ringOf(...halves)).fingerprints, []);
+    assert.deepEqual((await ringOf(concatBytes(halves))).fingerprints, []);
+    assert.deepEqual((await ringOf(halves[0], publicBytes(key))).fingerprints, [fingerprintOf(key)]);
   });
 
   test('a signing subkey stands for its primary key', async () => {
