@@ -2,12 +2,14 @@
 import { concatBytes, encodeLatin1 } from '../../src/bytes/bytes.ts';
 import { createLayerApplier, noUsage } from '../../src/composefs/apply-layer.ts';
 import { createContentHasher } from '../../src/composefs/content-hasher.ts';
-import { digestOfTree, EPOCHS } from '../../src/composefs/epochs.ts';
+import { DEFAULT_EPOCH, digestOfTree, EPOCHS } from '../../src/composefs/epochs.ts';
 import { DEFAULT_LIMITS } from '../../src/composefs/limits.ts';
 import { emptyTree } from '../../src/composefs/tree.ts';
 import { inlineHashPool } from '../../src/formats/fsverity/inline-hash-pool.ts';
 import { archive, directory, entry, file, SKELETON } from '../support/layers.ts';
 import type { FuzzTarget } from './harness.ts';
+
+const POLICY = 'selinux/t/contexts/files';
 
 const xattrs = new Map([
   ['security.capability', encodeLatin1('\x01\x00\x00\x02')],
@@ -36,6 +38,13 @@ export const target: FuzzTarget = {
       file('boot/loader/entries/a.conf', 'linux /usr/k\n'),
     ),
     concatBytes([...SKELETON]),
+    archive(
+      ...SKELETON,
+      ...['selinux', 'selinux/t', 'selinux/t/contexts', POLICY].map((path) => directory(`etc/${path}`)),
+      file('etc/selinux/config', 'SELINUXTYPE=t\n'),
+      file(`etc/${POLICY}/file_contexts`, '/.* a\n/usr/(?!b).* -- b\n'),
+      file(`etc/${POLICY}/file_contexts.subs`, '/usr /etc\n'),
+    ),
   ],
   run(bytes) {
     const tree = emptyTree();
@@ -52,5 +61,6 @@ export const target: FuzzTarget = {
     applier.push(bytes.subarray(cut));
     applier.end();
     for (const epoch of EPOCHS) digestOfTree(tree, { ...epoch, boot: false });
+    digestOfTree(tree, DEFAULT_EPOCH);
   },
 };

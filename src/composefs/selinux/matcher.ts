@@ -31,8 +31,8 @@ export interface SpecMatcher {
   readonly needsPath: boolean;
 }
 
-/** Steps of patterns that are tried one way after the other: some ten seconds of them. */
-const MAX_STEPS = 300_000_000;
+/** Steps of patterns that are tried one way after the other: a few seconds of them. */
+const MAX_STEPS = 50_000_000;
 
 interface Fallback {
   readonly index: number;
