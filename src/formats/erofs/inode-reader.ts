@@ -107,9 +107,23 @@ export function readInode(
   // 2. Attributes.
   const xattrs =
     xattrSize === 0 ? { own: [], shared: [] } : readXattrArea(reading, offset + header, tailAt, sharedXattrs);
-  // 3. Content.
-  const { layout: _layout, union: _union, tailAt: _tailAt, ...shown } = fields;
-  return { ...shown, ...xattrs, body: readBody(reading, fields) };
+  // 3. Content. Field by field: spreading takes several times as long, and there are many inodes.
+  return {
+    nid,
+    offset,
+    type: fields.type,
+    mode: fields.mode,
+    uid: fields.uid,
+    gid: fields.gid,
+    seconds: fields.seconds,
+    nanos: fields.nanos,
+    nlink: fields.nlink,
+    size: fields.size,
+    ino: fields.ino,
+    own: xattrs.own,
+    shared: xattrs.shared,
+    body: readBody(reading, fields),
+  };
 }
 
 function readFields(
@@ -129,7 +143,7 @@ function readFields(
   const size = extended ? Number(view.getBigUint64(offset + 8, true)) : view.getUint32(offset + 8, true);
   if (size >= 2 ** 53)
     unreadable(reading, 'erofs/bad-inode', `inode ${nid} has a size of ${size} bytes`, offset + 8);
-  const common = {
+  const fields = {
     nid,
     offset,
     type,
@@ -139,33 +153,29 @@ function readFields(
     union: view.getUint32(offset + 16, true),
     ino: view.getUint32(offset + 20, true),
     tailAt,
+    nlink: view.getUint16(offset + 6, true),
+    uid: view.getUint16(offset + 24, true),
+    gid: view.getUint16(offset + 26, true),
+    seconds: buildTime.seconds,
+    nanos: buildTime.nanos,
   };
   if (!extended) {
     checkZero(reading, offset + 12, offset + 16, 'a reserved field of an inode');
     checkZero(reading, offset + 28, offset + 32, 'a reserved field of an inode');
-    return {
-      ...common,
-      nlink: view.getUint16(offset + 6, true),
-      uid: view.getUint16(offset + 24, true),
-      gid: view.getUint16(offset + 26, true),
-      ...buildTime,
-    };
+    return fields;
   }
   checkZero(reading, offset + 6, offset + 8, 'a reserved field of an inode');
   checkZero(reading, offset + 48, offset + 64, 'a reserved field of an inode');
-  const nanos = view.getUint32(offset + 40, true);
+  fields.uid = view.getUint32(offset + 24, true);
+  fields.gid = view.getUint32(offset + 28, true);
+  fields.seconds = view.getBigInt64(offset + 32, true);
+  fields.nanos = view.getUint32(offset + 40, true);
+  fields.nlink = view.getUint32(offset + 44, true);
   // Version 2 stores none.
-  if (nanos >= 1_000_000_000 || (nanos > 0 && reading.version === 2)) {
-    reading.problem('erofs/bad-inode', `inode ${nid} has ${nanos} nanoseconds`, offset + 40);
+  if (fields.nanos >= 1_000_000_000 || (fields.nanos > 0 && reading.version === 2)) {
+    reading.problem('erofs/bad-inode', `inode ${nid} has ${fields.nanos} nanoseconds`, offset + 40);
   }
-  return {
-    ...common,
-    uid: view.getUint32(offset + 24, true),
-    gid: view.getUint32(offset + 28, true),
-    seconds: view.getBigInt64(offset + 32, true),
-    nanos,
-    nlink: view.getUint32(offset + 44, true),
-  };
+  return fields;
 }
 
 function readBody(reading: Reading, fields: Fields): ReadBody {
@@ -230,7 +240,7 @@ function pieces(reading: Reading, { nid, layout, size, union, tailAt, offset }: 
 
 function readData(reading: Reading, fields: Fields): Uint8Array {
   const parts = pieces(reading, fields).map(([start, end]) => reading.bytes.subarray(start, end));
-  return new Uint8Array(Buffer.concat(parts));
+  return parts.length === 1 ? parts[0] : new Uint8Array(Buffer.concat(parts));
 }
 
 function readDirents(reading: Reading, fields: Fields): ReadDirent[] {

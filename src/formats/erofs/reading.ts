@@ -21,6 +21,8 @@ export interface Reading {
   inodesEnd: number;
   /** One for each four bytes of the image: whether something is there. */
   readonly claimed: Uint8Array;
+  /** The bit of a filter for each name that has been seen. */
+  readonly filterBits: Map<string, number>;
   /** Throws, or notes it and lets the reader go on where it can. */
   readonly problem: (code: ErofsProblem['code'], message: string, offset: number) => void;
 }
@@ -37,6 +39,7 @@ export function startReading(bytes: Uint8Array, problems?: ErofsProblem[]): Read
     xattrBase: 0,
     inodesEnd: 0,
     claimed: new Uint8Array(Math.ceil(bytes.length / 4)),
+    filterBits: new Map(),
     problem(code, message, offset) {
       if (problems === undefined) throw new BootsealError(code, message, { offset });
       // Damage everywhere is told well enough by a part of it.

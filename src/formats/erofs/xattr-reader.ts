@@ -22,7 +22,10 @@ interface ReadXattr extends ErofsXattr {
 /** Entries of the shared table that have been read, by offset. */
 export type SharedXattrs = Map<number, ReadXattr>;
 
-/** The area `[start, end)`, already claimed. Its own attributes first, then the shared ones, as they stand there. */
+/**
+ * The area `[start, end)`, already claimed. Its own attributes first, then the shared ones, as they stand there. Values
+ * are views of the image.
+ */
 export function readXattrArea(
   reading: Reading,
   start: number,
@@ -110,17 +113,27 @@ function readEntry(reading: Reading, at: number, limit: number): ReadXattr {
   if (prefix === undefined) {
     unreadable(reading, 'erofs/bad-xattrs', `an attribute has the unknown prefix ${index}`, at);
   }
-  const suffix = bytes.subarray(at + XATTR_ENTRY_HEADER, valueAt);
-  const name = prefix + decodeLatin1(suffix);
+  const name = prefix + decodeLatin1(bytes.subarray(at + XATTR_ENTRY_HEADER, valueAt));
   if (name === '' || name.length > MAX_NAME || name.includes('\0')) {
     reading.problem('erofs/bad-xattrs', 'an attribute has a name that no file can have', at);
   }
   return {
     name,
-    value: Uint8Array.from(bytes.subarray(valueAt, valueAt + size)),
-    filterBit: 1 << (xxh32(encodeLatin1(decodeLatin1(suffix)), XATTR_FILTER_SEED + index) & 31),
+    value: bytes.subarray(valueAt, valueAt + size),
+    filterBit: filterBit(reading, index, name, prefix.length),
     end,
   };
+}
+
+/** Images have many attributes of few names. */
+function filterBit({ filterBits }: Reading, index: number, name: string, prefixLength: number): number {
+  const key = `${index} ${name}`;
+  let bit = filterBits.get(key);
+  if (bit === undefined) {
+    bit = 1 << (xxh32(encodeLatin1(name.slice(prefixLength)), XATTR_FILTER_SEED + index) & 31);
+    filterBits.set(key, bit);
+  }
+  return bit;
 }
 
 /** Prefix 0 is none: the whole name stands in the entry. */
