@@ -15,6 +15,9 @@ import { loadRegistriesConfig } from '../../src/stores/trust-files/registries-d.
 import { verifyImage, type VerifyResult } from '../../src/verify/verify.ts';
 import { readUntrustedSignature, verifyStandalone } from '../../src/verify/standalone.ts';
 import { parseImageName } from '../../src/formats/reference/image-name.ts';
+import { concatBytes } from '../../src/bytes/bytes.ts';
+import { readPackets } from '../../src/formats/openpgp/packets.ts';
+import { packet } from '../support/openpgp.ts';
 import { makeGpgHome, type GpgHome } from '../support/gpg.ts';
 import { peer, peerOk, type PeerResult } from '../support/peers.ts';
 import { vectorPath } from '../support/project.ts';
@@ -443,6 +446,39 @@ describe('keys and messages of other programs', () => {
       const [skopeo, bootseal] = await both(signatureFile, keyFile).catch(() => [true, false] as const);
       assert(skopeo || !bootseal, `round ${round} of seed ${seed}`);
       if (bootseal) accepted += 1;
+    }
+    context.diagnostic(`${accepted} of 60 accepted by both`);
+  });
+
+  test('60 keyrings of packets lost, doubled, moved and borrowed: never accepted by us alone', async (context) => {
+    const seed = chooseSeed();
+    context.diagnostic(`seed ${seed}`);
+    const random = makeRandom(seed);
+    const names = ['ed', 'sub', 'subrevoked', 'revoked', 'revoked-before', 'rsa'];
+    const packetsOf = (name: string): Uint8Array[] => {
+      const bytes = readFileSync(vectorPath('policy', 'keys', `gpg-${name}.gpg`));
+      return readPackets(bytes, 100).map(({ tag, body }) => packet(tag, body));
+    };
+    const keyFile = workshop.path('shuffled.gpg');
+    const reference = 'quay.io/org/app:v1';
+    let accepted = 0;
+    for (let round = 0; round < 60; round += 1) {
+      const name = random.pick(names);
+      const packets = packetsOf(name);
+      for (let change = random.int(3); change >= 0; change -= 1) {
+        const [at, to] = [random.int(packets.length + 1), random.int(packets.length + 1)];
+        const taken = random.chance(0.7) ? packets.splice(at, 1) : packets.slice(at, at + 1);
+        const put = random.chance(0.3) ? [random.pick(packetsOf(random.pick(names)))] : taken;
+        if (random.chance(0.8)) packets.splice(to, 0, ...put);
+      }
+      writeFileSync(keyFile, concatBytes(packets));
+      const signatureFile = vectorPath('policy', 'signatures', `gpg-${name.replace('-before', '')}`);
+      const args = [manifestFile, reference, 'any', signatureFile, '--public-key-file', keyFile];
+      const { status } = peer('skopeo', ['standalone-verify', ...args]);
+      const request = { manifestFile, reference, fingerprints: 'any', signatureFile, publicKeyFile: keyFile };
+      const verdict = await verifyStandalone(request);
+      assert(status === 0 || !verdict.accepted, `round ${round} of seed ${seed}`);
+      if (verdict.accepted) accepted += 1;
     }
     context.diagnostic(`${accepted} of 60 accepted by both`);
   });
