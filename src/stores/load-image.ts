@@ -24,7 +24,7 @@ export interface LoadedImage {
 }
 
 /**
- * Throws `image/no-instance`, `image/not-an-image`, `image/layer-count`, `store/too-large`, and what the store and
+ * Throws `image/no-instance`, `image/not-an-image`, `image/layer-count`, `image/two-tables`, `store/too-large`, and what the store and
  * the parsers throw. Layers are not read yet.
  */
 export async function loadImage(
@@ -62,6 +62,7 @@ export async function loadImage(
   }
   const layers: LayerInput[] = [];
   for (const [index, layer] of manifest.layers.entries()) {
+    refuseTwoTables(layer, index);
     const diffId = config.diffIds[index];
     const plain = await source.plainLayer?.(diffId);
     layers.push({
@@ -95,4 +96,23 @@ function instanceFor(index: ImageIndex, wanted: Platform): Descriptor {
 
 function notAnImage(what: string): BootsealError {
   return new BootsealError('image/not-an-image', `not a container image: ${what}`);
+}
+
+/** Where two formats for pulling parts of a layer name their tables of contents. */
+const TABLES = [
+  'io.github.containers.zstd-chunked.manifest-checksum',
+  'containerd.io/snapshot/stargz/toc.digest',
+];
+
+/**
+ * Hosts that pull parts of a layer believe its table of contents instead of the archive. With two of them, which files
+ * they get depends on the host.
+ */
+function refuseTwoTables({ annotations, digest }: Descriptor, index: number): void {
+  if (!TABLES.every((key) => annotations?.[key] !== undefined)) return;
+  throw new BootsealError('image/two-tables', 'a layer names two tables of contents, of different formats', {
+    exit: 1,
+    where: `layer ${index + 1} (${digest})`,
+    hint: 'push the image again with one of zstd:chunked and eStargz',
+  });
 }

@@ -1,7 +1,7 @@
 /** What hostile layers have done to other tools. Tests are named after the attack; each must end in a refusal or in the one right tree. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -15,6 +15,9 @@ import { MEDIA_TYPES } from '../../src/formats/oci/media-types.ts';
 import { HEADER_FIELDS, TAR_BLOCK } from '../../src/formats/tar/format.ts';
 import { encodePaxRecord, TAR_END, tarPadding } from '../../src/formats/tar/writer.ts';
 import { checkedBlob } from '../../src/stores/checked-blob.ts';
+import { loadImage } from '../../src/stores/load-image.ts';
+import { openSource } from '../../src/stores/open.ts';
+import { blobPath, writeImage } from '../support/layout.ts';
 import { archive, directory, entry, file, layer, SKELETON, treeOf, treeOfParts } from '../support/layers.ts';
 
 function refused(...codes: readonly string[]): (error: unknown) => boolean {
@@ -344,4 +347,60 @@ async function* checked(
   expected: { readonly digest: Parameters<typeof checkedBlob>[0]['digest']; readonly size: number },
 ): AsyncGenerator<Uint8Array, void, undefined> {
   yield* checkedBlob(expected, [blob]);
+}
+
+test('zst-two-tocs: a layer with two tables of contents is refused', async () => {
+  const tables = {
+    'io.github.containers.zstd-chunked.manifest-checksum': digestOf(encodeUtf8('one')),
+    'containerd.io/snapshot/stargz/toc.digest': digestOf(encodeUtf8('other')),
+  };
+  const folder = mkdtempSync(join(tmpdir(), 'bootseal-test-'));
+  try {
+    for (const keys of [[0], [1], [0, 1]]) {
+      const annotations = Object.fromEntries(keys.map((at) => Object.entries(tables)[at]));
+      const name = keys.join('');
+      const plain = archive(...SKELETON);
+      const descriptor = { mediaType: MEDIA_TYPES.ociLayer, digest: '', size: 0, annotations };
+      writeImage(join(folder, name), 'x', {
+        manifest: {
+          schemaVersion: 2,
+          mediaType: 'application/vnd.oci.image.manifest.v1+json',
+          config: { mediaType: 'application/vnd.oci.image.config.v1+json', digest: '', size: 0 },
+          layers: [descriptor],
+        },
+        config: { architecture: 'amd64', os: 'linux', rootfs: { type: 'layers', diff_ids: [] } },
+        layers: [plain],
+      });
+      // Writing makes descriptors anew, so the annotations go in afterwards.
+      annotate(join(folder, name), annotations);
+      const source = await openSource({ transport: 'oci', path: join(folder, name), image: 'x' });
+      try {
+        const loading = loadImage(source, { os: 'linux', architecture: 'amd64' });
+        if (keys.length === 2) await assert.rejects(loading, { code: 'image/two-tables', exit: 1 });
+        else assert.equal((await loading).layers.length, 1);
+      } finally {
+        await source.close();
+      }
+    }
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+});
+
+/** Annotates the first layer, and makes the index agree with the manifest. */
+function annotate(layout: string, annotations: Readonly<Record<string, string>>): void {
+  const indexPath = join(layout, 'index.json');
+  const index = JSON.parse(readFileSync(indexPath, 'utf8')) as {
+    manifests: { digest: string; size: number }[];
+  };
+  const [entryOfIndex] = index.manifests;
+  const manifest = JSON.parse(readFileSync(blobPath(layout, entryOfIndex.digest), 'utf8')) as {
+    layers: { annotations?: object }[];
+  };
+  manifest.layers[0].annotations = annotations;
+  const bytes = encodeUtf8(JSON.stringify(manifest));
+  const digest = digestOf(bytes);
+  writeFileSync(blobPath(layout, digest), bytes);
+  index.manifests[0] = { ...entryOfIndex, digest, size: bytes.length };
+  writeFileSync(indexPath, JSON.stringify(index));
 }
