@@ -21,7 +21,8 @@ await script(() => {
   if (all) {
     run(`${root}/scripts/peers`, []);
     run(`${root}/scripts/peers`, ['referrers'], { quiet: true });
-    for (const version of ['0.9.0', '0.9.4']) run(`${root}/scripts/peers`, ['cfsctl', version], { quiet: true });
+    for (const version of ['0.9.0', '0.9.4'])
+      run(`${root}/scripts/peers`, ['cfsctl', version], { quiet: true });
   }
   const files = testFiles().filter(({ path, fast }) =>
     wanted.length === 0 ? all || fast : wanted.some((prefix) => path.startsWith(prefix)),

@@ -103,7 +103,7 @@ test('every type, time before 1970, fractions, hardlinks, contents inline and no
   assert.equal(lookup(tree, 'fifo')?.kind, 'fifo');
   const dir = lookup(tree, 'dir');
   assert.equal(dir?.stat.mode, 0o3705);
-  assert.deepEqual([...dir!.stat.xattrs], [['user.a', Uint8Array.of(0, 255)]]);
+  assert.deepEqual([...dir.stat.xattrs], [['user.a', Uint8Array.of(0, 255)]]);
   assert.ok(dir?.kind === 'directory' && dir.children.has('\xff\n'));
 });
 

@@ -1,7 +1,6 @@
 /** What a repository holds, followed from its names: streams with what they refer to. Nothing is written. */
 import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { readlink } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { BootsealError } from '../../errors.ts';
 import { objectFile } from '../../formats/composefs-repo/names.ts';
@@ -80,9 +79,4 @@ export async function contentDigest(
     }
   }
   return { sha256: hash.digest('hex'), size };
-}
-
-/** Where a link leads, as written; undefined for what is no link. */
-export async function linkText(repo: ComposefsRepo, path: string): Promise<string | undefined> {
-  return readlink(join(repo.path, path)).catch(() => undefined);
 }
