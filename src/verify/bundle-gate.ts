@@ -42,10 +42,11 @@ export async function applyBundlePolicy(
   const beside = await bundlesBeside(source, manifest);
   const bundles: BundleVerdict[] = [];
   for (const requirement of requirements) bundles.push(await judgeBundles(requirement, beside, gate.keys));
-  // 2. A bundle in the place of sigstoreSigned: everything else of policy.json must still pass.
+  // 2. Bundles in the place of sigstoreSigned, where all that were asked for fit: the laxest of several exceptions must
+  //    not decide. Everything else of policy.json must still pass.
   let result = verdict;
-  const satisfying = bundles.find(({ use, allowed }) => use === 'satisfy' && allowed);
-  if (replaceable && satisfying !== undefined) {
+  const [satisfying, ...more] = bundles.filter(({ use }) => use === 'satisfy');
+  if (replaceable && satisfying?.allowed === true && more.every(({ allowed }) => allowed)) {
     const others = await gate.evaluate(withoutSigstoreSigned(gate.policy));
     if (others.allowed) result = acceptedBy(satisfying, others, gate.bundles.file);
   }

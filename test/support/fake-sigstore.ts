@@ -23,6 +23,7 @@ import type { Digest } from '../../src/formats/oci/digest.ts';
 import { encodePem } from '../../src/formats/cosign/pem.ts';
 import { COSIGN_SIGN_PREDICATE } from '../../src/formats/sigstore-bundle/format.ts';
 import { encodeName } from '../../src/formats/x509/name.ts';
+import { makeTimestampAuthority } from './fake-timestamps.ts';
 
 const ECDSA_SHA256 = '1.2.840.10045.4.3.2';
 const SCT_LIST = '1.3.6.1.4.1.11129.2.4.2';
@@ -35,7 +36,7 @@ export const WORKFLOW = 'https://github.com/acme/os/.github/workflows/build.yml@
 export const ISSUER = 'https://token.actions.githubusercontent.com';
 
 /** Seconds since 1970: when the log saw the signature. The certificate is valid ten minutes from here. */
-const SEEN = 1_700_000_100;
+export const SEEN = 1_700_000_100;
 
 export interface SignerOptions {
   readonly uri?: string;
@@ -62,10 +63,16 @@ export interface BundleOptions extends SignerOptions {
   readonly withoutPromise?: boolean;
   readonly integratedTime?: number;
   readonly twice?: boolean;
+  /** A second entry in the same log, at this time: seconds since 1970. */
+  readonly again?: number;
+  /** Timestamps: the first by the first authority, the second by the second. Seconds since 1970. */
+  readonly stamps?: readonly number[];
 }
 
 export interface FakeSigstore {
   readonly trustedRoot: TrustedRootDocument;
+  /** Two of them, for a trusted root that is to have some. */
+  readonly timestampAuthorities: readonly object[];
   /** A signer's certificate, and its key. */
   issue(options?: SignerOptions): { readonly certificate: Uint8Array; readonly key: KeyObject };
   bundle(image: Digest, options?: BundleOptions): Record<string, unknown>;
@@ -89,6 +96,7 @@ export function makeFakeSigstore(): FakeSigstore {
   const authority = newKey();
   const log = newKey();
   const certificateLog = newKey();
+  const stampers = [makeTimestampAuthority('first clock'), makeTimestampAuthority('second clock')];
   const root = selfSigned(authority.privateKey, authority.publicKey);
   const logId = sha256(spki(log.publicKey));
   const validFor = { start: '2023-01-01T00:00:00Z' };
@@ -125,6 +133,7 @@ export function makeFakeSigstore(): FakeSigstore {
       ctlogs: [instance(certificateLog.publicKey, 'https://ct.test')],
       timestampAuthorities: [],
     },
+    timestampAuthorities: stampers.map(({ document }) => document),
     issue,
     bundle(image, options = {}) {
       const { certificate, key } = issue(options);
@@ -148,23 +157,29 @@ export function makeFakeSigstore(): FakeSigstore {
           },
         }),
       );
-      const integratedTime = options.integratedTime ?? SEEN;
-      const entry = {
+      const entryAt = (promised: number, integratedTime = promised): object => ({
         logIndex: '1',
         logId: { keyId: base64(logId) },
         kindVersion: { kind: 'dsse', version: '0.0.1' },
         integratedTime: `${integratedTime}`,
         ...(options.withoutPromise !== true && {
-          inclusionPromise: { signedEntryTimestamp: base64(promise(body, SEEN, logId, log.privateKey)) },
+          inclusionPromise: { signedEntryTimestamp: base64(promise(body, promised, logId, log.privateKey)) },
         }),
         inclusionProof: proof(body, logId, log.privateKey),
         canonicalizedBody: base64(body),
-      };
+      });
+      const entry = entryAt(SEEN, options.integratedTime);
+      const more =
+        options.twice === true ? [entry] : options.again === undefined ? [] : [entryAt(options.again)];
+      const rfc3161Timestamps = options.stamps?.map((at, which) => ({
+        signedTimestamp: base64(stampers[which].stamp(signature, at)),
+      }));
       return {
         mediaType: 'application/vnd.dev.sigstore.bundle.v0.3+json',
         verificationMaterial: {
           certificate: { rawBytes: base64(certificate) },
-          tlogEntries: options.twice === true ? [entry, entry] : [entry],
+          tlogEntries: [entry, ...more],
+          ...(rfc3161Timestamps && { timestampVerificationData: { rfc3161Timestamps } }),
         },
         dsseEnvelope: {
           payload: base64(payload),

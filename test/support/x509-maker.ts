@@ -39,6 +39,9 @@ export interface CertificateShape {
   readonly issuer?: MadeCertificate;
   /** Claim another issuer than the one that signs. */
   readonly issuerName?: string;
+  /** Encoded Names, in place of those texts. */
+  readonly encodedSubject?: Uint8Array;
+  readonly encodedIssuer?: Uint8Array;
   readonly notBefore?: string;
   readonly notAfter?: string;
   readonly extensions?: readonly Extension[];
@@ -65,12 +68,12 @@ export function makeCertificate(shape: CertificateShape): MadeCertificate {
     ...(version === 1 ? [] : [context(0, integer(version - 1))]),
     unsignedInteger(Uint8Array.from([(shape.serial ?? serial++) >> 8, (shape.serial ?? serial) & 0xff])),
     encoded,
-    encodeName(shape.issuerName ?? shape.issuer?.name ?? shape.name),
+    shape.encodedIssuer ?? encodeName(shape.issuerName ?? shape.issuer?.name ?? shape.name),
     sequence(
       time(new Date(shape.notBefore ?? '2020-01-01T00:00:00Z')),
       time(new Date(shape.notAfter ?? '2120-01-01T00:00:00Z')),
     ),
-    encodeName(shape.name),
+    shape.encodedSubject ?? encodeName(shape.name),
     Uint8Array.from(keys.publicKey.export({ type: 'spki', format: 'der' })),
     ...(shape.extensions === undefined || shape.extensions.length === 0
       ? []

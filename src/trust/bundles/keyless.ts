@@ -37,7 +37,15 @@ export async function judgeKeylessBundle(
     return refused('trust/bad-signature', 'the bundle is signed with a key, not with a certificate');
   }
   const { certificate } = bundle.signer;
-  // 1. Evidence and signature.
+  // 1. The certificate by our own, strict reader first: the library's takes more, and recurses without a limit.
+  let leaf: PathCertificate;
+  try {
+    leaf = readPathCertificate(certificate);
+  } catch (error) {
+    if (!isBootsealError(error)) throw error;
+    return refused('trust/bad-certificate', error.message);
+  }
+  // 2. Evidence and signature.
   let times: readonly number[];
   try {
     times = await verifyEvidence(bundle, certificate, question.root);
@@ -46,14 +54,13 @@ export async function judgeKeylessBundle(
     return refused('trust/bad-evidence', error instanceof Error ? error.message : String(error));
   }
   try {
-    // 2. The certificate, at every time that was proven.
-    const leaf = readPathCertificate(certificate);
+    // 3. The certificate, at every time that was proven.
     for (const at of times) checkPath(leaf, question.root.authorities, at);
     const by = {
       ...(leaf.publicKey && { keyFingerprint: leaf.publicKey.fingerprint }),
       keySource: question.source,
     };
-    // 3. Whose it is, whole against whole.
+    // 4. Whose it is, whole against whole.
     const issuer = issuerOf(leaf);
     if (issuer !== question.issuer) {
       return {
@@ -68,7 +75,7 @@ export async function judgeKeylessBundle(
       const found = identities.slice(0, 3).map(goQuote).join(', ') || 'nobody';
       return { ...refused('trust/other-signer', `identity ${found} is not ${goQuote(wanted)}`), ...by };
     }
-    // 4. What was signed.
+    // 5. What was signed.
     const fault = statementFault(bundle.envelope, question.image);
     return fault === undefined
       ? { accepted: true, ...by, identity }

@@ -6,6 +6,7 @@
 import { compareBytes, equalBytes } from '../../bytes/bytes.ts';
 import { BootsealError, isBootsealError } from '../../errors.ts';
 import { OID } from '../../formats/der/oid.ts';
+import { attributesOf } from '../../formats/x509/name.ts';
 import { goQuote } from '../../formats/strict-json/go-quote.ts';
 import { checkIssuedBy } from './issued-by.ts';
 import { checkNameConstraints } from './name-constraints.ts';
@@ -199,8 +200,9 @@ function unknownAuthority(
   return new BootsealError('x509/unknown-authority', `x509: certificate signed by unknown authority${why}`);
 }
 
-function nameOf({ certificate: { subjectText } }: PathCertificate): string {
-  return /(?:^|,)CN=([^,]*)/.exec(subjectText)?.[1] ?? subjectText;
+/** Out of the encoded name: an organization may be called `x,CN=y`. */
+function nameOf({ certificate: { subject, subjectText } }: PathCertificate): string {
+  return attributesOf(subject, OID.commonName).at(-1) ?? subjectText;
 }
 
 function formatTime(milliseconds: number): string {

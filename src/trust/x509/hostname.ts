@@ -1,6 +1,8 @@
 /** Whether a certificate is for a host, as Go's VerifyHostname decides: subjectAltName only, never the common name. */
 import { equalBytes } from '../../bytes/bytes.ts';
 import { BootsealError } from '../../errors.ts';
+import { OID } from '../../formats/der/oid.ts';
+import { attributesOf } from '../../formats/x509/name.ts';
 import { addressText, normalAddress, parseAddress } from './ip-address.ts';
 import type { PathCertificate } from './path-certificate.ts';
 
@@ -65,7 +67,7 @@ function addressMessage(addresses: readonly Uint8Array[], wanted: string): strin
 }
 
 function nameMessage({ names, encodedNames, certificate }: PathCertificate, wanted: string): string {
-  const commonName = /(?:^|,)CN=([^,]*)/.exec(certificate.subjectText)?.[1];
+  const commonName = attributesOf(certificate.subject, OID.commonName).at(-1);
   if (
     encodedNames === undefined &&
     commonName !== undefined &&

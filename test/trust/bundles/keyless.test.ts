@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseIdentityPattern } from '../../../src/formats/bundle-policy/identity-pattern.ts';
+import { parseBundlePolicy } from '../../../src/formats/bundle-policy/reader.ts';
 import { digestOf } from '../../../src/formats/oci/digest.ts';
 import { parseBundle } from '../../../src/formats/sigstore-bundle/reader.ts';
 import { judgeKeylessBundle, type KeylessQuestion } from '../../../src/trust/bundles/keyless.ts';
@@ -10,6 +11,7 @@ import type { SignatureVerdict } from '../../../src/trust/verdict.ts';
 import {
   ISSUER,
   makeFakeSigstore,
+  SEEN,
   WORKFLOW,
   type BundleOptions,
   type TrustedRootDocument,
@@ -48,6 +50,117 @@ test('the workflow is accepted, by its whole name and by a pattern', async () =>
 test('an email address is an identity, too', async () => {
   const bundle = sigstore.bundle(IMAGE, { email: 'release@acme.example' });
   assert((await judge(bundle, { identity: 'release@acme.example' })).accepted);
+});
+
+/** The trusted root with its two timestamp authorities. */
+const timed = { ...sigstore.trustedRoot, timestampAuthorities: [...sigstore.timestampAuthorities] };
+
+test('sgs-all-times: the certificate must be valid at every time that was proven, not at the best one', async () => {
+  // Valid from 100 s before the log saw it to 500 s after.
+  const within = [SEEN + 1, SEEN + 499];
+  assert((await judge(sigstore.bundle(IMAGE, { stamps: within }), {}, timed)).accepted);
+  for (const outside of [SEEN - 101, SEEN + 501, SEEN + 1e6]) {
+    for (const stamps of [[SEEN, outside], [outside, SEEN], [outside]]) {
+      const verdict = await judge(sigstore.bundle(IMAGE, { stamps }), {}, timed);
+      assert(!verdict.accepted, String(stamps));
+      assert.equal(verdict.code, 'trust/bad-evidence', verdict.message);
+    }
+    // A log's time is one of them.
+    assert(!(await judge(sigstore.bundle(IMAGE, { again: outside }), {}, timed)).accepted);
+  }
+});
+
+test('sgs-all-times: a timestamp by nobody, over another signature, or in pieces is not passed over', async () => {
+  const stamped = sigstore.bundle(IMAGE, { stamps: [SEEN, SEEN] });
+  assert.equal((await judge(stamped)).code, 'trust/bad-evidence', 'the root has no authority for it');
+  const other = makeFakeSigstore();
+  const foreign = { ...timed, timestampAuthorities: [...other.timestampAuthorities] };
+  assert.equal((await judge(stamped, {}, foreign)).code, 'trust/bad-evidence');
+  const material = (bundle: Record<string, unknown>) => bundle['verificationMaterial'] as object;
+  const borrowed = sigstore.bundle(IMAGE, { stamps: [SEEN] });
+  const plain = sigstore.bundle(IMAGE);
+  const { timestampVerificationData } = material(borrowed) as { timestampVerificationData: object };
+  const moved = { ...plain, verificationMaterial: { ...material(plain), timestampVerificationData } };
+  assert.equal((await judge(moved, {}, timed)).code, 'trust/bad-evidence');
+  for (const signedTimestamp of ['MAA=', 'AAAA', '']) {
+    const broken = { timestampVerificationData: { rfc3161Timestamps: [{ signedTimestamp }] } };
+    const document = { ...plain, verificationMaterial: { ...material(plain), ...broken } };
+    assert.equal((await judge(document, {}, timed)).code, 'trust/bad-evidence', signedTimestamp);
+  }
+});
+
+test('sgs-per-log: two entries of one log are one log; a policy can ask for no number of them', async () => {
+  const bundle = sigstore.bundle(IMAGE, { again: SEEN + 1 });
+  assert((await judge(bundle)).accepted);
+  // The second entry adds nothing to the first, and takes nothing of what is asked of each.
+  const other = makeFakeSigstore();
+  assert.equal(
+    (await judge(bundle, {}, { ...sigstore.trustedRoot, tlogs: other.trustedRoot.tlogs })).code,
+    'trust/bad-evidence',
+  );
+  const keyless = { trustedRootPath: '/r', issuer: ISSUER, identity: WORKFLOW };
+  const policy = (more: object) =>
+    json({ default: [{ type: 'bundleSigned', use: 'require', keyless: { ...keyless, ...more } }] });
+  parseBundlePolicy(policy({}), { file: 'bundles.json' });
+  for (const more of [{ threshold: 2 }, { tlogThreshold: 2 }, { timestampThreshold: 0 }]) {
+    assert.throws(() => parseBundlePolicy(policy(more), { file: 'bundles.json' }), { exit: 3 });
+  }
+});
+
+/** `count` elements, each the only one in the one before. */
+function nested(count: number, tag: number): Uint8Array {
+  const lengths: Buffer[] = [];
+  let size = 0;
+  for (let at = 0; at < count; at += 1) {
+    const head = Buffer.from([tag, 0x83, size >> 16, (size >> 8) & 0xff, size & 0xff]);
+    lengths.push(head);
+    size += head.length;
+  }
+  return Buffer.concat(lengths.toReversed());
+}
+
+test('js-asn1: 10,000 elements inside of each other, as certificate and as timestamp', async () => {
+  const plain = sigstore.bundle(IMAGE) as { verificationMaterial: object };
+  const started = performance.now();
+  for (const tag of [0x30, 0x04, 0xa0]) {
+    for (const count of [40, 10_000, 100_000]) {
+      const rawBytes = Buffer.from(nested(count, tag)).toString('base64');
+      const named = { ...plain.verificationMaterial, certificate: { rawBytes } };
+      assert.equal((await judge({ ...plain, verificationMaterial: named })).code, 'trust/bad-certificate');
+      const timestampVerificationData = { rfc3161Timestamps: [{ signedTimestamp: rawBytes }] };
+      const stamped = { ...plain.verificationMaterial, timestampVerificationData };
+      const verdict = await judge({ ...plain, verificationMaterial: stamped }, {}, timed);
+      assert.equal(verdict.code, 'trust/bad-evidence', verdict.message);
+    }
+  }
+  assert(performance.now() - started < 10_000);
+});
+
+test('tuf-zero, tuf-same-key, tuf-rollback, tuf-shape, tuf-path: metadata of TUF is no trusted root', async () => {
+  const key = { keytype: 'ed25519', scheme: 'ed25519', keyval: { public: '00'.repeat(32) } };
+  const role = (threshold: number) => ({ keyids: ['a', 'b'], threshold });
+  const root = (threshold: number, version = 5) => ({
+    signed: {
+      _type: 'root',
+      spec_version: '1.0.0',
+      version,
+      expires: '2099-01-01T00:00:00Z',
+      keys: { a: key, b: key },
+      roles: { root: role(threshold), targets: role(threshold) },
+    },
+    signatures: [
+      { keyid: 'a', sig: '00' },
+      { keyid: 'b', sig: '00' },
+    ],
+  });
+  const targets = {
+    signed: { _type: 'targets', targets: { '../../x': { length: 1, hashes: {} } } },
+    signatures: [],
+  };
+  // Whatever it says of thresholds, keys, versions and paths: nothing here believes or follows it.
+  for (const document of [root(1), root(0), root(-1), root(2), root(1, 4), { signed: null }, targets]) {
+    await assert.rejects(parseTrustedRoot(json(document), 'r'), { code: 'trust/trusted-root' });
+  }
 });
 
 const OTHER = 'https://github.com/evil/os/.github/workflows/build.yml@refs/heads/main';
