@@ -45,10 +45,10 @@ export async function applyBundlePolicy(
   // 2. Bundles in the place of sigstoreSigned, where all that were asked for fit: the laxest of several exceptions must
   //    not decide. Everything else of policy.json must still pass.
   let result = verdict;
-  const [satisfying, ...more] = bundles.filter(({ use }) => use === 'satisfy');
-  if (replaceable && satisfying?.allowed === true && more.every(({ allowed }) => allowed)) {
+  const inPlace = bundles.filter(({ use }) => use === 'satisfy');
+  if (replaceable && inPlace.every(({ allowed }) => allowed)) {
     const others = await gate.evaluate(withoutSigstoreSigned(gate.policy));
-    if (others.allowed) result = acceptedBy(satisfying, others, gate.bundles.file);
+    if (others.allowed) result = acceptedBy(inPlace[0], others, gate.bundles.file);
   }
   // 3. What must be there in addition. It is a check of signatures, too, for who insists on one (--require-signed).
   if (unchecked) result = await gate.evaluate(gate.policy);

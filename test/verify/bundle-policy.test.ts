@@ -144,6 +144,59 @@ test('satisfy: a fitting bundle does for sigstoreSigned, and is not needed besid
   assert((await verify('org/app:v1', signedBy(key), policy, { requireSigned: true })).allowed);
 });
 
+test('pol-laxest: of overlapping exceptions the strictest decides, whatever their order', async () => {
+  // org/app:v1 has a bundle by `other`, and no signature by `key`.
+  const both = [keyed('satisfy', other), keyed('satisfy', key)];
+  for (const list of [both, both.toReversed()]) {
+    const refused = await verify('org/app:v1', signedBy(key), bundlePolicy(...list));
+    assert.equal(refused.reasonCode, 'trust/no-signature');
+  }
+  for (const list of [
+    [keyed('satisfy', other), keyed('require', key)],
+    [keyed('satisfy', other), keyless('require')],
+  ]) {
+    for (const order of [list, list.toReversed()]) {
+      assert(!(await verify('org/app:v1', signedBy(key), bundlePolicy(...order))).allowed);
+    }
+  }
+  // Scopes: the closest speaks alone, so that a wide exception opens no narrow rule.
+  const file = workshop.path('overlapping.json');
+  const scopes = {
+    [registry.host]: [keyed('satisfy', other)],
+    [`${registry.host}/org`]: [keyed('require', key)],
+    '*.example.com': [keyed('satisfy', other)],
+  };
+  writeFileSync(file, JSON.stringify({ default: [keyed('satisfy', other)], transports: { docker: scopes } }));
+  assert(!(await verify('org/app:v1', signedBy(key), file)).allowed);
+  assert(!(await verify('org/app:v1', ACCEPT, file)).allowed);
+  // One file, one meaning: a scope or a member that is there twice is refused.
+  const [scope, rules] = [JSON.stringify(registry.host), JSON.stringify([keyed('satisfy', other)])];
+  writeFileSync(file, `{"transports":{"docker":{${scope}:${rules},${scope}:${rules}}}}`);
+  await assert.rejects(verify('org/app:v1', ACCEPT, file), { exit: 3 });
+});
+
+test('pol-laxest: policy.json: a wide exception opens no narrow rule, and of several rules the strictest', async () => {
+  const image = dockerName(`${registry.host}/team/app:v1`);
+  const registriesDirectory = workshop.registries(registry.host);
+  const judge = (scopes: Record<string, readonly object[]>) =>
+    verifyImage({ image, registriesDirectory, policyFile: workshop.policy(scopes) });
+  const narrow = `${registry.host}/team`;
+  for (const wide of [registry.host, '', `${registry.host}/team/other`]) {
+    assert.equal((await judge({ [wide]: ACCEPT, [narrow]: REJECT })).reasonCode, 'trust/rejected', wide);
+    assert.equal((await judge({ [narrow]: REJECT, [wide]: ACCEPT })).reasonCode, 'trust/rejected', wide);
+  }
+  for (const list of [
+    [...ACCEPT, ...REJECT],
+    [...REJECT, ...ACCEPT],
+    [...ACCEPT, ...signedBy(other)],
+    [...signedBy(key), ...signedBy(other)],
+    [...signedBy(other), ...signedBy(key)],
+  ]) {
+    assert(!(await judge({ [narrow]: list })).allowed, JSON.stringify(list));
+  }
+  assert((await judge({ [narrow]: [...ACCEPT, ...signedBy(key)] })).verified);
+});
+
 test('a bundle never helps against reject, other requirements, or beside an unreadable file', async () => {
   const policy = bundlePolicy(keyed('satisfy', other));
   assert.equal((await verify('org/app:v1', REJECT, policy)).reasonCode, 'trust/rejected');
