@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { describe, it } from 'node:test';
 import * as fc from 'fast-check';
-import { encodeOid, formatOid } from '../../../src/formats/der/oid.ts';
+import { normaliseLengths } from '../../../src/formats/der/normalise.ts';
+import { encodeOid, formatOid, OID } from '../../../src/formats/der/oid.ts';
 import {
+  contextTag,
+  DerFields,
   readBitString,
   readBoolean,
   readChildren,
@@ -16,6 +19,7 @@ import {
   type DerElement,
 } from '../../../src/formats/der/reader.ts';
 import * as der from '../../../src/formats/der/writer.ts';
+import { nestedElements } from '../../support/nested-elements.ts';
 import { vectorCertificate } from '../../support/uki-vectors.ts';
 
 const hex = (text: string) => Uint8Array.from(Buffer.from(text.replaceAll(' ', ''), 'hex'));
@@ -61,6 +65,58 @@ describe('der reader', () => {
       element.tag === TAG.sequence ? 1 + walk(readChildren(element)[0]) : 0;
     assert.equal(walk(readDer(nested(31))), 31);
     assert.throws(() => walk(readDer(nested(32))), { code: 'der/too-deep' });
+  });
+
+  it('js-asn1: 10,000 elements inside of each other are refused, not followed', () => {
+    const bytes = nestedElements(10_000);
+    const walk = (element: DerElement): void => readChildren(element).forEach(walk);
+    assert.throws(() => walk(readDer(bytes)), { code: 'der/too-deep' });
+    assert.throws(() => normaliseLengths(bytes), { code: 'der/too-deep' });
+  });
+
+  it('js-asn1: an optional element in the wrong place, twice, or of another type is not passed over', () => {
+    // SEQUENCE { [0] optional, INTEGER, [1] optional }
+    const read = (...elements: readonly Uint8Array[]): boolean[] => {
+      const fields = new DerFields(readDer(der.sequence(...elements)), TAG.sequence, 'test');
+      const before = fields.optional(contextTag(0));
+      fields.take(TAG.integer, 'number');
+      const behind = fields.optional(contextTag(1));
+      fields.end();
+      return [before !== undefined, behind !== undefined];
+    };
+    const [zero, one, number] = [der.context(0), der.context(1), der.integer(7)];
+    assert.deepEqual(read(zero, number, one), [true, true]);
+    assert.deepEqual(read(number), [false, false]);
+    for (const [elements, code] of [
+      [[number, zero], 'der/unexpected'],
+      [[one, number], 'der/wrong-tag'],
+      [[zero, zero, number], 'der/wrong-tag'],
+      [[zero, one, number], 'der/wrong-tag'],
+      [[number, one, one], 'der/unexpected'],
+      [[number, number], 'der/unexpected'],
+      [[zero], 'der/missing'],
+    ] as const) {
+      assert.throws(() => read(...elements), { code });
+    }
+  });
+
+  it('js-oid: an arc and 2^32 more is another arc; one of 2^53 is refused', () => {
+    const arcs = (text: string, more: bigint): Uint8Array => {
+      const parts = text.split('.').map(BigInt);
+      const last = parts.pop()! + more;
+      const octets = [Number(last & 0x7fn)];
+      for (let rest = last >> 7n; rest > 0n; rest >>= 7n) octets.unshift(Number(rest & 0x7fn) | 0x80);
+      return Uint8Array.from([...encodeOid(parts.join('.')), ...octets]);
+    };
+    for (const id of Object.values(OID)) {
+      assert.equal(formatOid(arcs(id, 0n)), id);
+      for (const bits of [8n, 16n, 28n, 31n, 32n, 33n, 52n]) {
+        assert.notEqual(formatOid(arcs(id, 1n << bits)), id, `${id} + 2^${bits}`);
+      }
+      for (const bits of [53n, 64n, 70n, 700n]) {
+        assert.throws(() => formatOid(arcs(id, 1n << bits)), { code: 'der/bad-oid' });
+      }
+    }
   });
 
   it('reads times of both kinds, and no impossible ones', () => {

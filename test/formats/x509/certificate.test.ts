@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey, generateKeyPairSync, X509Certificate } from 'node:crypto';
 import { describe, it } from 'node:test';
+import { contextTag, readChildren, readDer } from '../../../src/formats/der/reader.ts';
+import { context, encodeElement, sequence } from '../../../src/formats/der/writer.ts';
 import { buildCertificate } from '../../../src/formats/x509/build.ts';
 import {
   certificateFingerprint,
@@ -12,6 +14,7 @@ import {
   parseCertificate,
 } from '../../../src/formats/x509/certificate.ts';
 import { isTestCertificate, refuseTestName } from '../../../src/formats/x509/test-keys.ts';
+import { nestedElements } from '../../support/nested-elements.ts';
 import { vectorCertificate, vectorKeyPem } from '../../support/uki-vectors.ts';
 
 const NAMES = [
@@ -114,6 +117,34 @@ describe('x509 certificate', () => {
       code: 'x509/name-length',
     });
     assert.throws(() => buildCertificate({ ...request, commonName: '' }), { code: 'x509/name-length' });
+  });
+
+  it('js-asn1: optional fields in the wrong place, twice, or of a version that has none', () => {
+    const bytes = vectorCertificate('rsa2048');
+    const [tbs, ...rest] = readChildren(readDer(bytes));
+    const fields = readChildren(tbs).map(({ encoded }) => encoded);
+    const parse = (...elements: readonly Uint8Array[]) =>
+      parseCertificate(sequence(sequence(...elements), ...rest.map(({ encoded }) => encoded)));
+    assert.equal(parse(...fields).version, 3);
+    const [version, ...others] = fields;
+    const last = fields.at(-1)!;
+    const unique = encodeElement(contextTag(1, false), Uint8Array.of(0, 1));
+    const wrong: readonly (readonly Uint8Array[])[] = [
+      [...others.slice(0, 1), version, ...others.slice(1)],
+      [version, ...fields],
+      others,
+      [...fields, last],
+      [last, ...fields.slice(0, -1)],
+      [...fields, unique],
+      [...fields.slice(0, -1), unique, unique, last],
+      [...fields.slice(0, -1), version],
+    ];
+    for (const [at, elements] of wrong.entries()) {
+      assert.throws(() => parse(...elements), { name: 'BootsealError' }, String(at));
+    }
+    assert.throws(() => parseCertificate(nestedElements(10_000)), { name: 'BootsealError' });
+    const deep = [...fields.slice(0, -1), context(3, nestedElements(10_000))];
+    assert.throws(() => parse(...deep), { name: 'BootsealError' });
   });
 
   it('refuses a certificate whose two algorithms differ', () => {

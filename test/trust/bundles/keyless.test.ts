@@ -16,6 +16,7 @@ import {
   type BundleOptions,
   type TrustedRootDocument,
 } from '../../support/fake-sigstore.ts';
+import { nestedElements } from '../../support/nested-elements.ts';
 
 const sigstore = makeFakeSigstore();
 const IMAGE = digestOf(Buffer.from('image'));
@@ -107,24 +108,12 @@ test('sgs-per-log: two entries of one log are one log; a policy can ask for no n
   }
 });
 
-/** `count` elements, each the only one in the one before. */
-function nested(count: number, tag: number): Uint8Array {
-  const lengths: Buffer[] = [];
-  let size = 0;
-  for (let at = 0; at < count; at += 1) {
-    const head = Buffer.from([tag, 0x83, size >> 16, (size >> 8) & 0xff, size & 0xff]);
-    lengths.push(head);
-    size += head.length;
-  }
-  return Buffer.concat(lengths.toReversed());
-}
-
 test('js-asn1: 10,000 elements inside of each other, as certificate and as timestamp', async () => {
   const plain = sigstore.bundle(IMAGE) as { verificationMaterial: object };
   const started = performance.now();
   for (const tag of [0x30, 0x04, 0xa0]) {
     for (const count of [40, 10_000, 100_000]) {
-      const rawBytes = Buffer.from(nested(count, tag)).toString('base64');
+      const rawBytes = Buffer.from(nestedElements(count, tag)).toString('base64');
       const named = { ...plain.verificationMaterial, certificate: { rawBytes } };
       assert.equal((await judge({ ...plain, verificationMaterial: named })).code, 'trust/bad-certificate');
       const timestampVerificationData = { rfc3161Timestamps: [{ signedTimestamp: rawBytes }] };

@@ -4,7 +4,8 @@ import { generateKeyPairSync } from 'node:crypto';
 import { test } from 'node:test';
 import { isBootsealError } from '../../../src/errors.ts';
 import { OID } from '../../../src/formats/der/oid.ts';
-import { integer, sequence } from '../../../src/formats/der/writer.ts';
+import { TAG } from '../../../src/formats/der/reader.ts';
+import { encodeElement, integer, oid, sequence, utf8String } from '../../../src/formats/der/writer.ts';
 import { buildPath } from '../../../src/trust/x509/build-path.ts';
 import { readPathCertificate, type PathCertificate } from '../../../src/trust/x509/path-certificate.ts';
 import {
@@ -79,6 +80,70 @@ test('nobody trusted, and a stranger of the same name', () => {
   const stranger = makeCertificate({ name: 'root', extensions: [ca()] });
   refuses({ leaf, roots: [stranger] }, 'x509/unknown-authority', /ECDSA verification failure.*"root"/);
   assert.equal(build({ leaf, roots: [stranger, root] }), 3);
+});
+
+test('js-rdn: issuers are found by the bytes of their name, not by what it reads like', () => {
+  const name = (...parts: readonly (readonly [string, string])[]): Uint8Array =>
+    sequence(...parts.map(([id, text]) => encodeElement(TAG.set, sequence(oid(id), utf8String(text)))));
+  const wanted = name([OID.organization, 'Acme'], [OID.commonName, 'root']);
+  const one = makeCertificate({ name: 'root', encodedSubject: wanted, extensions: [ca()] });
+  const below = makeCertificate({ name: 'leaf', issuer: one, encodedIssuer: wanted });
+  assert.equal(build({ leaf: below, between: [], roots: [one] }), 2);
+  // The same key under names that print alike, or hold the same words elsewhere.
+  for (const encodedSubject of [
+    name([OID.commonName, 'root'], [OID.organization, 'Acme']),
+    name([OID.organization, 'Acme,CN=root']),
+    name([OID.commonName, 'root,O=Acme']),
+    name([OID.organization, 'Acme'], [OID.commonName, 'root '], [OID.commonName, 'root']),
+    name([OID.organization, 'acme'], [OID.commonName, 'root']),
+    sequence(
+      encodeElement(
+        TAG.set,
+        sequence(oid(OID.organization), encodeElement(TAG.printableString, Buffer.from('Acme'))),
+      ),
+      encodeElement(TAG.set, sequence(oid(OID.commonName), utf8String('root'))),
+    ),
+  ]) {
+    const alike = makeCertificate({ name: 'root', encodedSubject, keys: keysOf(one), extensions: [ca()] });
+    refuses({ leaf: below, between: [], roots: [alike] }, 'x509/unknown-authority');
+  }
+});
+
+test('js-rdn: an error names the authority by its common name, not by what an organization is called', () => {
+  const encoded = sequence(
+    encodeElement(TAG.set, sequence(oid(OID.organization), utf8String('x,CN=Famous CA'))),
+    encodeElement(TAG.set, sequence(oid(OID.commonName), utf8String('plain'))),
+  );
+  const stranger = makeCertificate({ name: 'plain', encodedSubject: encoded, extensions: [ca()] });
+  const below = makeCertificate({ name: 'leaf', issuer: root, encodedIssuer: encoded });
+  refuses(
+    { leaf: below, between: [], roots: [stranger] },
+    'x509/unknown-authority',
+    /authority certificate "plain"/,
+  );
+});
+
+test('js-oid: a usage, or a constraint, whose last arc is 2^32 more is another one', () => {
+  const beyond = (id: string): string => id.replace(/[0-9]+$/, (last) => String(Number(last) + 2 ** 32));
+  const other = makeCertificate({
+    name: 'leaf',
+    issuer: root,
+    extensions: [extendedUsage(beyond(CODE_SIGNING))],
+  });
+  refuses({ leaf: other, between: [] }, 'x509/usage');
+  const { value } = ca();
+  const fake = makeCertificate({
+    name: 'fake',
+    issuer: root,
+    extensions: [{ id: beyond(OID.basicConstraints), value }],
+  });
+  const below = makeCertificate({ name: 'leaf', issuer: fake });
+  refuses({ leaf: below, between: [fake] }, 'x509/unknown-authority');
+  const critical = { id: beyond(OID.keyUsage), critical: true, value: usage(0).value };
+  refuses(
+    { leaf: makeCertificate({ name: 'leaf', issuer: root, extensions: [critical] }), between: [] },
+    'x509/unhandled-extension',
+  );
 });
 
 test('each certificate must be valid at the time asked, to the second', () => {
