@@ -116,10 +116,15 @@ function pssAlgorithm(hash: HashName, kind: 'plain' | 'odd'): MadeAlgorithm {
   };
 }
 
+/** A hash and a salt of SHA-512 do not fit into 1024 bits. */
+function shortEnough(key: KeyObject, hash: HashName): HashName {
+  return hash === 'sha512' && (key.asymmetricKeyDetails?.modulusLength ?? 0) < 1040 ? 'sha384' : hash;
+}
+
 function algorithmOf(key: KeyObject, hash: HashName, pss: CertificateShape['pss']): MadeAlgorithm {
   if (key.asymmetricKeyType === 'ed25519') return { encoded: sequence(oid(OID.ed25519)), hash: null };
   if (key.asymmetricKeyType === 'rsa') {
-    if (pss !== undefined) return pssAlgorithm(hash, pss);
+    if (pss !== undefined) return pssAlgorithm(shortEnough(key, hash), pss);
     const ids = {
       sha1: OID.sha1WithRsa,
       sha256: OID.sha256WithRsa,
