@@ -12,7 +12,7 @@ import {
   WORD,
   type ByteSet,
 } from './ast.ts';
-import type { PcreScanner } from './pcre-syntax.ts';
+import type { PcreScanner } from './pcre-scanner.ts';
 import { badPattern, unsupportedPattern } from './pattern-errors.ts';
 
 const HORIZONTAL = setOf([9, 9], [32, 32], [0xa0, 0xa0]);

@@ -18,14 +18,8 @@ import {
 } from './ast.ts';
 import { checkLookBehind } from './pcre-length.ts';
 import { parsePcreClass, pcreClassEscape, pcreProperty } from './pcre-class.ts';
+import type { PcreScanner } from './pcre-scanner.ts';
 import { badPattern, unsupportedPattern } from './pattern-errors.ts';
-
-/** Bytes of the pattern, one a character, and the place in it, shared with the parser of classes. */
-export interface PcreScanner {
-  readonly text: string;
-  at: number;
-  ignoreCase: boolean;
-}
 
 interface PcreFlags {
   readonly i: boolean;
