@@ -17,6 +17,7 @@ const AREAS = {
   auth: 'Credentials: auth.json files and credential helpers.',
   authenticode: 'Signatures of UEFI programs.',
   authvar: 'Authenticated UEFI variables (`.auth` files).',
+  'blob-hasher': 'The thread that hashes large blobs.',
   bundle: 'Sigstore bundles, as cosign 3 writes them.',
   'bundle-policy': 'bundles.json, bootseal’s own rules for bundles.',
   bytes: 'Bytes read beyond the end of what is there.',

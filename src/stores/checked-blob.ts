@@ -1,8 +1,8 @@
 /** The check that every blob passes through on its way in or out of a store. */
-import { createHash } from 'node:crypto';
 import { concatBytes } from '../bytes/bytes.ts';
 import { BootsealError } from '../errors.ts';
 import { digestParts, type Digest } from '../formats/oci/digest.ts';
+import { inlineBlobHash, type BlobHasher } from './blob-hasher/hasher.ts';
 import type { ReadOptions } from './image.ts';
 
 interface Expected {
@@ -13,24 +13,32 @@ interface Expected {
 
 /**
  * Passes bytes on while hashing them. The iteration throws `store/size-mismatch` as soon as there are too many, or
- * at the end when there are too few, and `store/digest-mismatch` at the end (both exit 1).
+ * at the end when there are too few, and `store/digest-mismatch` at the end (both exit 1). With a `hasher`, who reads
+ * has each part while it is still being hashed, and must be done with it before asking for the next.
  */
 export async function* checkedBlob(
   expected: Expected,
   bytes: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+  hasher?: BlobHasher,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   const { algorithm, hex } = digestParts(expected.digest);
-  const hash = createHash(algorithm);
-  let length = 0;
-  for await (const part of bytes) {
-    length += part.length;
-    if (length > expected.size) throw sizeMismatch(expected, `more than ${expected.size}`);
-    hash.update(part);
-    yield part;
+  const hash = hasher?.open(algorithm, expected.size) ?? inlineBlobHash(algorithm);
+  try {
+    let length = 0;
+    for await (const part of bytes) {
+      length += part.length;
+      if (length > expected.size) throw sizeMismatch(expected, `more than ${expected.size}`);
+      const hashed = hash.update(part);
+      yield part;
+      // Only now may whoever gave the part put others in its place.
+      if (hashed !== undefined) await hashed;
+    }
+    if (length !== expected.size) throw sizeMismatch(expected, String(length));
+    const actual = await hash.digest();
+    if (actual !== hex) throw digestMismatch(expected.digest, `${algorithm}:${actual}`);
+  } finally {
+    hash.drop();
   }
-  if (length !== expected.size) throw sizeMismatch(expected, String(length));
-  const actual = hash.digest('hex');
-  if (actual !== hex) throw digestMismatch(expected.digest, `${algorithm}:${actual}`);
 }
 
 /** For sources: the bytes, checked here unless who reads them does it. */

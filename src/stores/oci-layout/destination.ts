@@ -15,6 +15,7 @@ import {
 } from '../../formats/oci/layout.ts';
 import { MAX_MANIFEST_SIZE } from '../../formats/oci/manifest.ts';
 import type { ImageName } from '../../formats/reference/image-name.ts';
+import { openBlobHasher } from '../blob-hasher/hasher.ts';
 import { cannotRead, systemCode } from '../file-errors.ts';
 import { digestMismatch, noManifest } from '../checked-blob.ts';
 import type { ImageDestination, ManifestBlob } from '../image.ts';
@@ -27,7 +28,8 @@ type LayoutName = Extract<ImageName, { readonly transport: 'oci' | 'oci-archive'
 export async function openLayoutDestination(name: LayoutName): Promise<ImageDestination> {
   refusePlace(name);
   await checkFolder(name.path);
-  const folder = openFolder(name.path);
+  const hasher = openBlobHasher();
+  const folder = openFolder(name.path, hasher);
   let top: Descriptor | undefined;
   const putInstance = (manifest: ManifestBlob): Promise<void> => putManifest(folder, manifest);
   return {
@@ -44,7 +46,10 @@ export async function openLayoutDestination(name: LayoutName): Promise<ImageDest
       if (top === undefined) throw noManifest();
       await commit(folder, top, name.image);
     },
-    abort: () => abort(folder),
+    async abort() {
+      await hasher.close();
+      await abort(folder);
+    },
   };
 }
 

@@ -7,6 +7,7 @@ import type { Descriptor } from '../../formats/oci/descriptor.ts';
 import { digestParts, type Digest } from '../../formats/oci/digest.ts';
 import { blobPath, INDEX_FILE, LAYOUT_DOCUMENT, LAYOUT_FILE } from '../../formats/oci/layout.ts';
 import { removeLeftovers, writeFileAtomic, type ByteParts } from '../atomic-write.ts';
+import type { BlobHasher } from '../blob-hasher/hasher.ts';
 import { cannotWrite, systemCode } from '../file-errors.ts';
 import { checkedBlob, readAll, tooLarge } from '../checked-blob.ts';
 import { folderFiles } from './files.ts';
@@ -33,7 +34,7 @@ export interface LayoutFolder {
   removeMadeFolders(): Promise<void>;
 }
 
-export function openFolder(root: string): LayoutFolder {
+export function openFolder(root: string, hasher?: BlobHasher): LayoutFolder {
   const files = folderFiles(root);
   /** Outermost first. */
   const madeFolders: string[] = [];
@@ -104,7 +105,7 @@ export function openFolder(root: string): LayoutFolder {
     async put(descriptor, bytes) {
       const path = join(root, blobPath(descriptor.digest));
       await prepare(dirname(path));
-      await writeFileAtomic(path, checkedBlob(descriptor, bytes));
+      await writeFileAtomic(path, checkedBlob(descriptor, bytes, hasher));
       written.add(descriptor.digest);
     },
     async resume(descriptor, rest) {
@@ -112,9 +113,9 @@ export function openFolder(root: string): LayoutFolder {
       // What is left is looked for before leftovers are swept.
       const started = await claimPartial(path, descriptor.size);
       if (started !== undefined) touched = true;
-      if (started === undefined || !(await finishPartial(started, path, descriptor, rest))) {
+      if (started === undefined || !(await finishPartial(started, path, descriptor, rest, hasher))) {
         await prepare(dirname(path));
-        await writeFileAtomic(path, checkedBlob(descriptor, rest(0)));
+        await writeFileAtomic(path, checkedBlob(descriptor, rest(0), hasher));
       }
       written.add(descriptor.digest);
     },

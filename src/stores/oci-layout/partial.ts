@@ -4,6 +4,7 @@ import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promis
 import { basename, dirname, join } from 'node:path';
 import { isBootsealError } from '../../errors.ts';
 import type { Descriptor } from '../../formats/oci/descriptor.ts';
+import type { BlobHasher } from '../blob-hasher/hasher.ts';
 import { isRunning, moveInto, temporaryName, writeAll } from '../atomic-write.ts';
 import { checkedBlob } from '../checked-blob.ts';
 import { asWriteError, systemCode } from '../file-errors.ts';
@@ -58,6 +59,7 @@ export async function finishPartial(
   path: string,
   descriptor: Descriptor,
   rest: (offset: number) => AsyncIterable<Uint8Array>,
+  hasher?: BlobHasher,
 ): Promise<boolean> {
   const { temporary, length } = partial;
   try {
@@ -65,7 +67,7 @@ export async function finishPartial(
     try {
       let at = 0;
       // Hashed from the first byte: what a stranger, or a power cut, left there proves nothing.
-      for await (const part of checkedBlob(descriptor, joined(file, length, rest))) {
+      for await (const part of checkedBlob(descriptor, joined(file, length, rest), hasher)) {
         if (at >= length) await writeAll(file, part, at);
         at += part.length;
       }

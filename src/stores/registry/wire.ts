@@ -6,6 +6,7 @@
  */
 import { connect as connectPlain, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
+import { sharedBuffer } from '../shared-buffer.ts';
 import {
   coded,
   tlsFields,
@@ -14,10 +15,11 @@ import {
   type ExchangeSettings,
 } from './exchange.ts';
 
-/** Bytes a read, and how many such buffers: one is filled while another is used. */
-const PLAIN = { size: 256 * 1024, count: 2 };
-/** TLS gives its records one by one, 16 KiB at most. */
-const TLS = { size: 16 * 1024, count: 16 };
+/** Bytes of a buffer, and how many: one is filled while another is used. */
+const BUFFER_SIZE = 256 * 1024;
+const BUFFERS = 2;
+/** Bytes that must be left in a buffer for one more read into it. TLS gives its records one by one, 16 KiB at most. */
+const MIN_READ = 64 * 1024;
 /** As much as Node allows for all header lines together. */
 const MAX_HEAD = 16 * 1024;
 const HEAD_END = Buffer.from('\r\n\r\n');
@@ -131,12 +133,22 @@ interface Wire {
   close(): void;
 }
 
+/** Bytes that have arrived. The end moves while nobody has asked for them. */
+interface Part {
+  readonly buffer: Buffer;
+  readonly start: number;
+  end: number;
+}
+
 function openWire({ url, signal }: ExchangeRequest, { tls, lookup }: ExchangeSettings): Wire {
-  const { size, count } = tls === undefined ? PLAIN : TLS;
-  const free: Buffer[] = Array.from({ length: count - 1 }, () => Buffer.allocUnsafeSlow(size));
-  let filling: Buffer = Buffer.allocUnsafeSlow(size);
-  const ready: { readonly part: Uint8Array; readonly buffer: Buffer }[] = [];
-  let inUse: Buffer | undefined;
+  const free: Buffer[] = [];
+  /** Buffers that are not free: the one that is filled, those of `ready`, that in use. */
+  let busy = 1;
+  let filling: Buffer = sharedBuffer(BUFFER_SIZE);
+  let filled = 0;
+  const ready: Part[] = [];
+  let inUse: Part | undefined;
+  let isPaused = false;
   let ended = false;
   let failure: { readonly error: unknown } | undefined;
   let wake: (() => void) | undefined;
@@ -147,13 +159,22 @@ function openWire({ url, signal }: ExchangeRequest, { tls, lookup }: ExchangeSet
     wake = undefined;
   };
   const onread = {
-    buffer: () => filling,
-    callback(length: number, buffer: Uint8Array): boolean {
-      ready.push({ part: buffer.subarray(0, length), buffer: filling });
-      // TLS hands over what it has decrypted even when it is asked to wait: never into a buffer that is in use.
-      filling = free.pop() ?? Buffer.allocUnsafeSlow(size);
+    buffer: () => filling.subarray(filled),
+    callback(length: number): boolean {
+      const last = ready.at(-1);
+      // What came since the reader last asked is one part, as far as it is in one buffer.
+      if (last?.buffer === filling) last.end += length;
+      else ready.push({ buffer: filling, start: filled, end: filled + length });
+      filled += length;
+      if (BUFFER_SIZE - filled < MIN_READ) {
+        // TLS hands over what it has decrypted even when it is asked to wait: never into a buffer that is in use.
+        filling = free.pop() ?? sharedBuffer(BUFFER_SIZE);
+        filled = 0;
+        busy += 1;
+      }
       changed();
-      return ready.length + (inUse === undefined ? 0 : 1) < count;
+      isPaused = busy > BUFFERS;
+      return !isPaused;
     },
   };
   const host = url.hostname.replace(/^\[|\]$/g, '');
@@ -205,19 +226,25 @@ function openWire({ url, signal }: ExchangeRequest, { tls, lookup }: ExchangeSet
     clearTimeout(timer);
   }
 
+  /** The reader is done with a part of the buffer: with all of it, when no more is to come from there. */
+  function release(buffer: Buffer): void {
+    if (buffer === filling || ready[0]?.buffer === buffer) return;
+    busy -= 1;
+    if (free.length < BUFFERS) free.push(buffer);
+    if (!isPaused || busy > BUFFERS) return;
+    isPaused = false;
+    socket.resume();
+  }
+
   return {
     connected: (patience) => until(() => isConnected, patience, 'UND_ERR_CONNECT_TIMEOUT'),
     send: (text) => void socket.write(text, 'latin1'),
     async next(patience, code) {
-      if (inUse !== undefined) {
-        if (free.length < count) free.push(inUse);
-        inUse = undefined;
-        if (ready.length < count) socket.resume();
-      }
+      if (inUse !== undefined) release(inUse.buffer);
+      inUse = undefined;
       await until(() => ready.length > 0 || (ended && failure === undefined), patience, code);
-      const first = ready.shift();
-      inUse = first?.buffer;
-      return first?.part;
+      inUse = ready.shift();
+      return inUse?.buffer.subarray(inUse.start, inUse.end);
     },
     close() {
       signal?.removeEventListener('abort', aborted);
