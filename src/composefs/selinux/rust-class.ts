@@ -11,7 +11,7 @@ import {
   type ByteSet,
 } from './ast.ts';
 import { badPattern, unsupportedPattern } from './pattern-errors.ts';
-import type { Primitive, RustScanner } from './rust-syntax.ts';
+import type { Primitive, RustScanner } from './rust-scanner.ts';
 
 const OPERATIONS: Readonly<Record<string, (a: number, b: number) => number>> = {
   '&&': (a, b) => a & b,
