@@ -94,6 +94,7 @@ const MEANINGS = {
   'trust/malformed-payload': 'what was signed is not a simple-signing payload',
   'certificate/unreadable': 'the certificate file cannot be read',
   'cosign/bad-signature-file': 'a stored signature is not in the format of containers-signature(5)',
+  'blob-hasher/thread': 'the hashing thread ended unexpectedly',
   'hash-pool/thread': 'a digest thread ended unexpectedly',
   'kargs/syntax': 'a file of kargs.d is not TOML, or has unknown keys',
   'key/unreadable': 'the key file cannot be read',

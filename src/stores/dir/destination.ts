@@ -10,6 +10,7 @@ import { encodeUtf8 } from '../../bytes/bytes.ts';
 import { digestOf, digestParts, type Digest } from '../../formats/oci/digest.ts';
 import type { ImageName } from '../../formats/reference/image-name.ts';
 import { syncFolder, temporaryName, writeFileAtomic } from '../atomic-write.ts';
+import { openBlobHasher } from '../blob-hasher/hasher.ts';
 import { asWriteError, cannotWrite, systemCode } from '../file-errors.ts';
 import { checkedBlob, digestMismatch, noManifest } from '../checked-blob.ts';
 import type { ImageDestination, ManifestBlob } from '../image.ts';
@@ -30,6 +31,7 @@ export async function openDirDestination(name: DirName): Promise<ImageDestinatio
   const target = resolve(name.path);
   await checkTarget(target);
   const making = temporaryName(target);
+  const hasher = openBlobHasher();
   const written = new Set<Digest>();
   let top: ManifestBlob | undefined;
   /** Several blobs may arrive at once: the folder is made once. */
@@ -50,7 +52,7 @@ export async function openDirDestination(name: DirName): Promise<ImageDestinatio
     name,
     hasBlob: (descriptor) => Promise.resolve(written.has(descriptor.digest)),
     async putBlob(descriptor, bytes) {
-      await put(blobName(descriptor.digest), checkedBlob(descriptor, bytes));
+      await put(blobName(descriptor.digest), checkedBlob(descriptor, bytes, hasher));
       written.add(descriptor.digest);
     },
     putInstance: (manifest) => putManifest(manifest, instanceName(manifest.digest)),
@@ -68,7 +70,10 @@ export async function openDirDestination(name: DirName): Promise<ImageDestinatio
       await put(VERSION_NAME, [encodeUtf8(VERSION_TEXT)]);
       await swap(making, target);
     },
-    abort: () => rm(making, { recursive: true, force: true }),
+    async abort() {
+      await hasher.close();
+      await rm(making, { recursive: true, force: true });
+    },
   };
 }
 

@@ -5,6 +5,7 @@ import { digestOf, digestParts, type Digest } from '../../formats/oci/digest.ts'
 import { blobPath, INDEX_FILE, LAYOUT_DOCUMENT, LAYOUT_FILE, setEntry } from '../../formats/oci/layout.ts';
 import type { ImageName } from '../../formats/reference/image-name.ts';
 import { encodeTarHeader, TAR_END, tarPadding } from '../../formats/tar/writer.ts';
+import { openBlobHasher } from '../blob-hasher/hasher.ts';
 import { moveInto, temporaryName, writeAll } from '../atomic-write.ts';
 import { cannotWrite, systemCode } from '../file-errors.ts';
 import { checkedBlob, digestMismatch, noManifest } from '../checked-blob.ts';
@@ -17,12 +18,16 @@ type ArchiveName = Extract<ImageName, { readonly transport: 'oci' | 'oci-archive
 export async function openArchiveDestination(name: ArchiveName): Promise<ImageDestination> {
   refusePlace(name);
   const archive = await openArchive(name.path);
+  const hasher = openBlobHasher();
   const written = new Set<Digest>();
   let top: Descriptor | undefined;
 
   async function put(descriptor: Descriptor, bytes: AsyncIterable<Uint8Array>): Promise<void> {
-    await archive.add(blobPath(descriptor.digest), descriptor.size, checkedBlob(descriptor, bytes), () =>
-      written.has(descriptor.digest),
+    await archive.add(
+      blobPath(descriptor.digest),
+      descriptor.size,
+      checkedBlob(descriptor, bytes, hasher),
+      () => written.has(descriptor.digest),
     );
     written.add(descriptor.digest);
   }
@@ -57,7 +62,10 @@ export async function openArchiveDestination(name: ArchiveName): Promise<ImageDe
       await archive.add(LAYOUT_FILE, LAYOUT_DOCUMENT.length, once(LAYOUT_DOCUMENT));
       await archive.finish();
     },
-    abort: () => archive.discard(),
+    async abort() {
+      await hasher.close();
+      await archive.discard();
+    },
   };
 }
 

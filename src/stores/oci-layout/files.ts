@@ -3,6 +3,7 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReadOptions } from '../image.ts';
+import { sharedBuffer } from '../shared-buffer.ts';
 import { cannotRead, systemCode } from '../file-errors.ts';
 
 /** A file that is being read. */
@@ -75,7 +76,9 @@ export async function* readRange(
     for (let at = 0; at < length;) {
       signal?.throwIfAborted();
       if (!reuseChunks) buffer = undefined;
-      buffer ??= Buffer.allocUnsafeSlow(Math.min(size, length - at));
+      buffer ??= reuseChunks
+        ? sharedBuffer(Math.min(size, length))
+        : Buffer.allocUnsafeSlow(Math.min(size, length - at));
       const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, length - at), offset + at);
       if (bytesRead === 0) return;
       at += bytesRead;

@@ -40,6 +40,7 @@ export function openFolder(root: string, hasher?: BlobHasher): LayoutFolder {
   const madeFolders: string[] = [];
   const written = new Set<Digest>();
   const swept = new Set<string>();
+  let marking: Promise<void> | undefined;
   let madeMarker = false;
   let touched = false;
 
@@ -58,10 +59,8 @@ export function openFolder(root: string, hasher?: BlobHasher): LayoutFolder {
     touched = true;
     try {
       await makeFolder(root);
-      if (!(await isThere(LAYOUT_FILE))) {
-        await writeFileAtomic(join(root, LAYOUT_FILE), [LAYOUT_DOCUMENT]);
-        madeMarker = true;
-      }
+      // Several blobs that come at once need it once.
+      await (marking ??= writeMarker().finally(() => (marking = undefined)));
       await makeFolder(folder);
       if (!swept.has(folder)) await removeLeftovers(folder);
       swept.add(folder);
@@ -69,6 +68,12 @@ export function openFolder(root: string, hasher?: BlobHasher): LayoutFolder {
       if (systemCode(error) === undefined) throw error;
       throw cannotWrite(root, error);
     }
+  }
+
+  async function writeMarker(): Promise<void> {
+    if (await isThere(LAYOUT_FILE)) return;
+    await writeFileAtomic(join(root, LAYOUT_FILE), [LAYOUT_DOCUMENT]);
+    madeMarker = true;
   }
 
   async function isThere(path: string): Promise<boolean> {
