@@ -27,6 +27,22 @@ test('docs/errors.md lists every code, and none that is gone', () => {
   assert.equal(status, 0, stdout);
 });
 
+test('docs/known-attacks.md names tests that exist', () => {
+  const text = readFileSync(join(root, 'docs', 'known-attacks.md'), 'utf8');
+  const missing: string[] = [];
+  let named = 0;
+  // `file`, "name"; "another of it"
+  for (const [, file, names] of text.matchAll(/`(test\/[^`]+)`((?:[,;] "[^"]+")+)/g)) {
+    const source = readFileSync(join(root, file), 'utf8').replaceAll(/'\s*\+?\s*'/g, '');
+    for (const [, name] of names.matchAll(/"([^"]+)"/g)) {
+      named += 1;
+      if (!source.includes(name)) missing.push(`${file}: ${name}`);
+    }
+  }
+  assert.deepEqual(missing, []);
+  assert(named > 40, String(named));
+});
+
 test('links between documents lead somewhere', () => {
   const broken: string[] = [];
   for (const file of documents()) {

@@ -4,10 +4,11 @@
  */
 import assert from 'node:assert/strict';
 import { generateKeyPairSync, sign } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { isBootsealError } from '../../src/errors.ts';
 import { encodePem } from '../../src/formats/cosign/pem.ts';
 import { encodePayload } from '../../src/formats/cosign/payload.ts';
 import {
@@ -345,6 +346,36 @@ test('pol-ignored: keys that do not load refuse even what the first would accept
   for (const other of ['none.pub', 'garbage.pub']) {
     const paths = { keyPaths: [join(folder, 'p256a.pub'), join(folder, other)] };
     await refused(judge(paths, [make()]), 'trust/key-unreadable');
+  }
+});
+
+test('no keys, no roots or no log are no acceptance, however an empty set is written', async () => {
+  const empty = join(folder, 'empty.pem');
+  const prose = join(folder, 'prose.pem');
+  writeFileSync(empty, '');
+  writeFileSync(prose, 'keys are on their way\n');
+  const base64 = (text: string): string => Buffer.from(text).toString('base64');
+  for (const requirement of [
+    ...[empty, prose].flatMap((file) => [
+      { keyPath: file },
+      { keyPaths: [join(folder, 'p256a.pub'), file] },
+      { ...key(), rekorPublicKeyPath: file },
+      { ...fulcio(), rekorPublicKeyPath: file },
+      fulcio({ caPath: file }),
+      pki({ caRootsPath: file }),
+    ]),
+    { keyData: base64('\n') },
+    { keyDatas: [base64('\n')] },
+    { keyDatas: [] },
+    { keyPaths: [] },
+    { ...key(), rekorPublicKeyPaths: [] },
+    {},
+  ]) {
+    const signatures = [make(), make({ set: good }), make({ by: 'fulcio', set: good }), make({ by: 'pki' })];
+    const verdict = await judge(requirement, signatures).catch((error: unknown) => {
+      assert(isBootsealError(error), String(error));
+    });
+    assert(verdict === undefined || !(verdict.allowed || verdict.verified), JSON.stringify(requirement));
   }
 });
 
