@@ -80,6 +80,7 @@ const AREAS = {
   verify: 'Verifying.',
   x509: 'Certificates.',
   zstd: 'zstd streams.',
+  'zstd-chunked': 'Tables of contents of zstd:chunked layers.',
 };
 
 /** Where the message is made of parts that no one place holds. */
@@ -99,6 +100,9 @@ const MEANINGS = {
   'kargs/syntax': 'a file of kargs.d is not TOML, or has unknown keys',
   'key/unreadable': 'the key file cannot be read',
   'layer/bad-hardlink': 'a hard link to a path that is missing, or is no file',
+  'layer/toc-differs': 'the table of contents of a layer says something else than its archive',
+  'layer/toc-outside': 'an annotation points to data that the digest of the table of contents does not cover',
+  'layer/toc-unreadable': 'the table of contents, or an annotation about it, cannot be used',
   'mount/failed': 'mount(8) refused; its words are in the message',
   'mount/no-verity': 'the image or its repository has no fs-verity, so the kernel could check nothing',
   'oci/bad-descriptor': 'a descriptor lacks a field, or holds one of the wrong kind',

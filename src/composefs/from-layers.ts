@@ -9,6 +9,7 @@ import { digestParts, type Digest } from '../formats/oci/digest.ts';
 import { layerCompression, type LayerCompression } from '../formats/oci/media-types.ts';
 import type { TarReader } from '../formats/tar/reader.ts';
 import { createLayerApplier, noUsage } from './apply-layer.ts';
+import { createTocCheck } from './check-toc.ts';
 import { createContentHasher } from './content-hasher.ts';
 import { inlineHashPool } from '../formats/fsverity/inline-hash-pool.ts';
 import { DEFAULT_LIMITS, type LayerLimits } from './limits.ts';
@@ -47,7 +48,8 @@ export interface FromLayersOptions {
 const PUSH_MAX = 128 * 1024;
 
 /**
- * Throws `layer/diffid-mismatch` (exit 1), `layer/…` and `tar/…` for what may not be in a layer, `gzip/…`, `zstd/…`,
+ * Throws `layer/diffid-mismatch` (exit 1), `layer/…` and `tar/…` for what may not be in a layer, `layer/toc-…` (exit 1) when it
+ * has a table of contents that says something else, `gzip/…`, `zstd/…`,
  * and what the store throws when a blob is not what the manifest says. `where` names layer and path.
  */
 export async function treeFromLayers(
@@ -76,10 +78,12 @@ export async function treeFromLayers(
       const applier = createLayerApplier(tree, { hasher, limits, usage, capture, label });
       let compressed = 0;
       let plain = 0;
+      const toc = createTocCheck(layer, zstd);
       const blob = counted(layer, options.signal, (bytes) => {
-        compressed += bytes;
-        read += bytes;
+        compressed += bytes.length;
+        read += bytes.length;
         options.onProgress?.(read);
+        toc?.blob(bytes);
       });
       const { algorithm } = digestParts(layer.diffId);
       options.observer?.begin(layer, index);
@@ -89,12 +93,14 @@ export async function treeFromLayers(
         total += chunk.length;
         checkExpansion(limits, total, plain, compressed);
         await pushAll(applier, chunk, hashPool);
+        toc?.archive(chunk);
         options.observer?.chunk(chunk);
       }
       // A layer whose bytes are not those that the configuration names says nothing about this image, so this
       // comes before the complaint about where its archive ends.
       checkDiffId(layer.diffId, decoded.digest());
       applier.end();
+      await toc?.end();
       await options.observer?.verified();
     } catch (error) {
       throw await explain(error, layer, label, options.signal);
@@ -171,11 +177,11 @@ async function pushAll(reader: TarReader, chunk: Uint8Array, pool: HashPool): Pr
 async function* counted(
   layer: LayerInput,
   signal: AbortSignal | undefined,
-  count: (bytes: number) => void,
+  onBytes: (bytes: Uint8Array) => void,
 ): AsyncGenerator<Uint8Array, void, undefined> {
   for await (const chunk of layer.open(signal)) {
     signal?.throwIfAborted();
-    count(chunk.length);
+    onBytes(chunk);
     yield chunk;
   }
 }
@@ -211,7 +217,7 @@ function checkDiffId(expected: Digest, hex: string): void {
 }
 
 /** Refusals that reading on would not explain, or would make worse. */
-const FINAL_CODES: readonly string[] = ['layer/bomb', 'layer/too-large', 'layer/diffid-mismatch'];
+const FINAL_CODES = /^(?:store\/|registry\/|layer\/(?:bomb|too-large|diffid-mismatch|toc-[a-z-]+)$)/;
 
 /**
  * A layer that cannot be read may be a damaged blob: then that is the answer, not what a parser made of it. The
@@ -225,7 +231,7 @@ async function explain(
 ): Promise<unknown> {
   if (!isBootsealError(error)) return error;
   const located = withDetails(error, { where: label });
-  if (/^(store|registry)\//.test(error.code) || FINAL_CODES.includes(error.code)) return located;
+  if (FINAL_CODES.test(error.code)) return located;
   try {
     const blob = layer.open(signal)[Symbol.asyncIterator]();
     while ((await blob.next()).done !== true);

@@ -148,6 +148,8 @@ export interface LayerInput {
   readonly diffId: Digest;
   /** Bytes of the blob. */
   readonly size: number;
+  /** Of the descriptor, where `open` gives the very blob that it describes. */
+  readonly annotations?: Readonly<Record<string, string>>;
   /** The blob. Whoever gives it checks `digest` and `size` by the end of the iteration. May be called again. */
   open(signal?: AbortSignal): AsyncIterable<Uint8Array>;
 }

@@ -8,6 +8,7 @@ import type { Descriptor, Platform } from '../formats/oci/descriptor.ts';
 import { parseManifest, type ImageIndex, type ImageManifest } from '../formats/oci/manifest.ts';
 import { MEDIA_TYPES } from '../formats/oci/media-types.ts';
 import { chooseInstance, hostPlatform } from '../formats/oci/platform.ts';
+import { ANNOTATIONS, ESTARGZ_ANNOTATION } from '../formats/zstd-chunked/format.ts';
 import { readAll, sizeMismatch } from './checked-blob.ts';
 import type { ImageSource, LayerInput, ManifestBlob } from './image.ts';
 
@@ -70,6 +71,7 @@ export async function loadImage(
       digest: plain ? diffId : layer.digest,
       diffId,
       size: plain ? plain.size : layer.size,
+      ...(!plain && layer.annotations && { annotations: layer.annotations }),
       open(signal) {
         const options = { reuseChunks: true, ...(signal && { signal }) };
         return plain ? plain.open(options) : source.blob(layer, options);
@@ -99,10 +101,7 @@ function notAnImage(what: string): BootsealError {
 }
 
 /** Where two formats for pulling parts of a layer name their tables of contents. */
-const TABLES = [
-  'io.github.containers.zstd-chunked.manifest-checksum',
-  'containerd.io/snapshot/stargz/toc.digest',
-];
+const TABLES = [ANNOTATIONS.checksum, ESTARGZ_ANNOTATION];
 
 /**
  * Hosts that pull parts of a layer believe its table of contents instead of the archive. With two of them, which files
