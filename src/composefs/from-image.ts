@@ -7,7 +7,7 @@ import { shownPath } from './entry-path.ts';
 import { overlayMeaning, type OverlayMeaning } from './overlay-meaning.ts';
 import { objectPath } from './overlay-xattrs.ts';
 import type { Directory, Leaf, RegularContent, Stat, Tree, TreeNode } from './tree.ts';
-import { holdsWhiteouts, walkImage } from './walk-image.ts';
+import { walkImage } from './walk-image.ts';
 
 /** Something in an image that is no tree of composefs. */
 export interface ImageProblem {
@@ -31,8 +31,7 @@ export function treeFromImage(image: ErofsImage, problems?: ImageProblem[]): Tre
   for (const { path, name, inode, parent } of walkImage(image)) {
     let node: TreeNode | undefined = leaves.get(inode.nid);
     if (node === undefined) {
-      const marked = holdsWhiteouts(image, inode);
-      const meaning = overlayMeaning(inode, [...inode.own, ...inode.shared], marked);
+      const meaning = overlayMeaning(image, inode);
       for (const problem of meaning.problems) report(problem, path);
       checkPlace(image, inode, path, report);
       node = makeNode(inode, meaning, image, (message) => report(message, path));
@@ -72,7 +71,7 @@ function makeNode(
   const { type, body, mode, uid, gid, seconds, nanos } = inode;
   const xattrs = new Map(meaning.own.map(({ name, value }) => [name, value]));
   const stat: Stat = { mode, uid, gid, mtime: { seconds, nanos }, xattrs };
-  if (meaning.whiteout && image.version !== 2) return { kind: 'character', stat, rdev: 0 };
+  if (meaning.whiteout) return { kind: 'character', stat, rdev: 0 };
   switch (type) {
     case 'directory':
       return { kind: type, stat, children: new Map() };

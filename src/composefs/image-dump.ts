@@ -7,7 +7,7 @@ import type { ErofsImage } from '../formats/erofs/reader.ts';
 import { escapeDump, escapeDumpXattr } from '../formats/composefs-dump/writer.ts';
 import type { ImageRules } from './image-rules.ts';
 import { overlayMeaning, type OverlayMeaning } from './overlay-meaning.ts';
-import { holdsWhiteouts, walkImage } from './walk-image.ts';
+import { walkImage } from './walk-image.ts';
 
 /** The lines, depth first, each with its newline; a byte a character. By C's rules it is that program's text. */
 export function* dumpImage(
@@ -16,12 +16,7 @@ export function* dumpImage(
 ): Generator<string, void, undefined> {
   const paths = new Map<number, string>();
   for (const { path, inode } of walkImage(image)) {
-    const meaning = overlayMeaning(
-      inode,
-      [...inode.own, ...inode.shared],
-      holdsWhiteouts(image, inode),
-      rules,
-    );
+    const meaning = overlayMeaning(image, inode, rules);
     const first = paths.get(inode.nid);
     if (first === undefined && inode.type !== 'directory') paths.set(inode.nid, path);
     yield line(path, inode, meaning, first);

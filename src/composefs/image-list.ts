@@ -14,7 +14,7 @@ export function* listImage(image: ErofsImage): Generator<string, void, undefined
     // Of a file that has been listed the name alone.
     const again = seen.has(inode.nid);
     seen.add(inode.nid);
-    const { payload } = overlayMeaning(inode, [...inode.own, ...inode.shared], false);
+    const { payload } = overlayMeaning(image, inode);
     if (inode.type === 'directory') yield `${shown}/\t\n`;
     else if (again) yield `${shown}\n`;
     else if (inode.body.kind === 'symlink')
@@ -26,9 +26,9 @@ export function* listImage(image: ErofsImage): Generator<string, void, undefined
 /** Paths of the contents that are kept elsewhere, each once, in byte order; a byte a character. */
 export function objectsOf(images: readonly ErofsImage[]): string[] {
   const objects = new Set<string>();
-  for (const { inodes } of images) {
-    for (const inode of inodes.values()) {
-      const { payload } = overlayMeaning(inode, [...inode.own, ...inode.shared], false);
+  for (const image of images) {
+    for (const inode of image.inodes.values()) {
+      const { payload } = overlayMeaning(image, inode);
       if (payload !== undefined && payload !== '') objects.add(payload);
     }
   }

@@ -2,8 +2,10 @@
 import { decodeLatin1 } from '../bytes/bytes.ts';
 import type { ErofsXattr } from '../formats/erofs/format.ts';
 import type { ReadInode } from '../formats/erofs/inode-reader.ts';
+import type { ErofsImage } from '../formats/erofs/reader.ts';
 import { VERITY_DIGEST_SIZE, VERITY_HASH_ID, type VerityAlgorithm } from '../formats/fsverity/format.ts';
 import type { ImageRules } from './image-rules.ts';
+import { holdsWhiteouts } from './walk-image.ts';
 
 const OVERLAY = 'trusted.overlay.';
 const ESCAPED = 'trusted.overlay.overlay.';
@@ -24,33 +26,40 @@ export interface OverlayMeaning {
 }
 
 /**
- * `marked`: the directory holds whiteouts, so that what marks it is not its own. `as` C takes the marks of opaqueness
- * for the directory's own all the same, which does not matter when C reads them back.
+ * What is in a directory that holds escaped whiteouts besides its own attributes is left out. `as` C takes the marks of
+ * opaqueness for the directory's own all the same, which does not matter when C reads them back.
  */
 export function overlayMeaning(
-  { type, body }: ReadInode,
-  xattrs: readonly ErofsXattr[],
-  marked: boolean,
+  image: ErofsImage,
+  inode: ReadInode,
   as: ImageRules = 'strict',
 ): OverlayMeaning {
+  const { type, body } = inode;
   const problems: string[] = [];
   const own: ErofsXattr[] = [];
-  const values = new Map(xattrs.map(({ name, value }) => [name, value]));
+  const xattrs = [...inode.own, ...inode.shared];
   const whiteout =
+    image.version !== 2 &&
     type === 'regular' &&
     body.kind === 'data' &&
     body.bytes.length === 0 &&
-    values.get('trusted.overlay.overlay.whiteout')?.length === 0 &&
-    values.get('user.overlay.whiteout')?.length === 0;
-  const directoryMarks = as === 'c' ? DIRECTORY_MARKS.slice(0, 2) : DIRECTORY_MARKS;
-  const marks = new Set(whiteout ? FILE_MARKS : marked ? directoryMarks : []);
+    xattrs.some(({ name, value }) => name === 'trusted.overlay.overlay.whiteout' && value.length === 0) &&
+    xattrs.some(({ name, value }) => name === 'user.overlay.whiteout' && value.length === 0);
+  // Version 0 does not mark directories as opaque.
+  const marksOfDirectory = as === 'c' || image.version === 0 ? WHITEOUTS_MARKS : DIRECTORY_MARKS;
+  const marks = new Map<string, string>(
+    whiteout ? FILE_MARKS : holdsWhiteouts(image, inode) ? marksOfDirectory : [],
+  );
   let metacopy = false;
   let found: { readonly digest: Uint8Array; readonly algorithm: VerityAlgorithm } | undefined;
   let payload: string | undefined;
   for (const xattr of xattrs) {
     const { name, value } = xattr;
-    if (marks.has(name)) continue;
-    if (name.startsWith(ESCAPED)) own.push({ name: OVERLAY + name.slice(ESCAPED.length), value });
+    const mark = marks.get(name);
+    if (mark !== undefined && (as === 'c' || decodeLatin1(value) === mark)) {
+      // In an image of composefs-rs one of the directory's own may stand beside it.
+      if (as !== 'c') marks.delete(name);
+    } else if (name.startsWith(ESCAPED)) own.push({ name: OVERLAY + name.slice(ESCAPED.length), value });
     else if (name === `${OVERLAY}metacopy`) {
       metacopy = true;
       found = readMetacopy(value);
@@ -67,16 +76,26 @@ export function overlayMeaning(
   if ((metacopy || payload !== undefined) && body.kind !== 'external') {
     problems.push('says that its content is elsewhere, and has it');
   }
-  return { whiteout, metacopy, ...found, ...(payload !== undefined && { payload }), own, problems };
+  const unique = [...new Map(own.map((xattr) => [xattr.name, xattr])).values()];
+  // C keeps the last of them.
+  if (unique.length < own.length && as !== 'c') problems.push('an attribute twice');
+  return { whiteout, metacopy, ...found, ...(payload !== undefined && { payload }), own: unique, problems };
 }
 
-const FILE_MARKS = ['trusted.overlay.overlay.whiteout', 'user.overlay.whiteout'];
+/** Names and values. */
+const FILE_MARKS = [
+  ['trusted.overlay.overlay.whiteout', ''],
+  ['user.overlay.whiteout', ''],
+] as const;
+const WHITEOUTS_MARKS = [
+  ['trusted.overlay.overlay.whiteouts', ''],
+  ['user.overlay.whiteouts', ''],
+] as const;
 const DIRECTORY_MARKS = [
-  'trusted.overlay.overlay.whiteouts',
-  'user.overlay.whiteouts',
-  'trusted.overlay.overlay.opaque',
-  'user.overlay.opaque',
-];
+  ...WHITEOUTS_MARKS,
+  ['trusted.overlay.overlay.opaque', 'x'],
+  ['user.overlay.opaque', 'x'],
+] as const;
 
 /** struct ovl_metacopy: version, length, flags, hash id, digest. */
 function readMetacopy(

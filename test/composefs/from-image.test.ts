@@ -54,6 +54,23 @@ test('tree → image → tree, in every version', () => {
   );
 });
 
+test('a directory of whiteouts that has attributes named as the marks', () => {
+  const text = Buffer.from(
+    [
+      '/ 4096 40755 3 0 0 0 1.0 - - -',
+      '/d 4096 40755 2 0 0 0 1.0 - - - trusted.overlay.opaque=y trusted.overlay.whiteouts= user.overlay.opaque=x',
+      '/d/w 0 20000 1 0 0 0 1.0 - - - trusted.overlay.whiteout=z user.overlay.whiteout=z',
+      '/e 0 100644 1 0 0 0 1.0 - - - trusted.overlay.opaque=y trusted.overlay.whiteout=z',
+      '',
+    ].join('\n'),
+  );
+  for (const version of VERSIONS) roundTrip(treeFromDump(readDump(text, 'rust'), 'sha256'), version);
+  // Random trees that have one, as they were found.
+  for (const seed of [408, 1234, 408_145_974]) {
+    for (const version of VERSIONS) roundTrip(randomTree(seed), version);
+  }
+});
+
 test('dump → image → dump', () => {
   fc.assert(
     fc.property(fc.nat(2 ** 30), fc.constantFrom('v0', 'v1'), (seed, version) => {

@@ -13,6 +13,14 @@ import { checkZero, claim, unreadable, type Reading } from './reading.ts';
 /** The kernel shows no longer names. */
 const MAX_NAME = 255;
 
+/** What composefs-rs marks whiteouts and their directories with, beside an attribute of that name where there is one. */
+const MARKS: ReadonlySet<string> = new Set(
+  ['whiteout', 'whiteouts', 'opaque'].flatMap((name) => [
+    `trusted.overlay.overlay.${name}`,
+    `user.overlay.${name}`,
+  ]),
+);
+
 interface ReadXattr extends ErofsXattr {
   readonly filterBit: number;
   /** Where the entry ends. */
@@ -40,11 +48,14 @@ export function readXattrArea(
   if (ownAt > end)
     unreadable(reading, 'erofs/bad-xattrs', 'more shared attributes than the area holds', start);
   let expected = 0xffffffff;
-  const names = new Set<string>();
+  const names = new Map<string, number>();
   const see = (xattr: ReadXattr, at: number): ErofsXattr => {
     expected &= ~xattr.filterBit;
-    if (names.has(xattr.name)) reading.problem('erofs/bad-xattrs', `attribute ${xattr.name} twice`, at);
-    names.add(xattr.name);
+    const before = names.get(xattr.name) ?? 0;
+    if (before > (MARKS.has(xattr.name) ? 1 : 0)) {
+      reading.problem('erofs/bad-xattrs', `attribute ${xattr.name} more than once`, at);
+    }
+    names.set(xattr.name, before + 1);
     return xattr;
   };
 
