@@ -102,6 +102,10 @@ function serveAs(name: string, mediaType: string): void {
 const first = (list: unknown, change: Json): unknown =>
   (list as Json[]).map((item, at) => (at === 0 ? { ...item, ...change } : item));
 
+/** Of the index, about the instance that is signed. */
+const entry = (change: Json) => () =>
+  edit('multi', (i) => ({ ...i, manifests: first(i['manifests'], change) }));
+
 const attachment = (): string => attachmentTag(signed);
 /** The list of referrers, where the registry has no API for them. */
 const list = (): string => signed.replace(':', '-');
@@ -146,48 +150,30 @@ const EDITS: readonly [string, Kind, string, 'same' | 'refused', () => void][] =
         manifests: first(i['manifests'], { annotations: NOTES }),
       })),
   ],
-  [
-    'index: size',
-    'attachment',
-    'multi',
-    'same',
-    () => edit('multi', (i) => ({ ...i, manifests: first(i['manifests'], { size: 1 }) })),
-  ],
+  ['index: size', 'attachment', 'multi', 'same', entry({ size: 1 })],
   [
     'index: type of the instance',
     'attachment',
     'multi',
     'same',
-    () =>
-      edit('multi', (i) => ({
-        ...i,
-        manifests: first(i['manifests'], { mediaType: MEDIA_TYPES.dockerManifest }),
-      })),
+    entry({ mediaType: MEDIA_TYPES.dockerManifest }),
   ],
   [
     'index: another digest',
     'attachment',
     'multi',
     'refused',
-    () =>
-      edit('multi', (i) => ({
-        ...i,
-        manifests: first(i['manifests'], {
-          digest: other.manifest.digest,
-          size: other.manifest.bytes.length,
-        }),
-      })),
+    entry({
+      digest: other.manifest.digest,
+      size: other.manifest.bytes.length,
+    }),
   ],
   [
     'index: another platform',
     'attachment',
     'multi',
     'refused',
-    () =>
-      edit('multi', (i) => ({
-        ...i,
-        manifests: first(i['manifests'], { platform: { os: 'linux', architecture: 's390x' } }),
-      })),
+    entry({ platform: { os: 'linux', architecture: 's390x' } }),
   ],
   [
     'index: bundle of the instance only',
