@@ -53,7 +53,8 @@ export async function copyBlobs(
   options: CopyBlobsOptions,
 ): Promise<BlobCounts> {
   const counts: BlobCounts = { copied: 0, mounted: 0, present: 0, bytes: 0 };
-  const queue = onceEach(blobs);
+  // Large ones first: what comes last is then short, and is written while the disk is busy with the others.
+  const queue = onceEach(blobs).toSorted((a, b) => b.size - a.size);
   const stop = new AbortController();
   const signal = options.signal ? AbortSignal.any([options.signal, stop.signal]) : stop.signal;
 

@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { link, open, readdir, rename, rm, stat, unlink, type FileHandle } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { flushEarly } from './early-flush.ts';
 import { asWriteError, systemCode } from './file-errors.ts';
 
 export interface AtomicWriteOptions {
@@ -28,10 +29,15 @@ export async function writeFileAtomic(
   const temporary = temporaryName(path);
   const file = await openTemporary(temporary, path, options.mode);
   try {
+    const early = flushEarly(file);
     try {
-      for await (const part of parts) await writeAll(file, part);
-      await file.sync();
+      for await (const part of parts) {
+        await writeAll(file, part);
+        early.wrote(part.length);
+      }
+      await early.finish();
     } finally {
+      await early.settled();
       await file.close();
     }
     await moveInto(temporary, path, options.overwrite ?? true);

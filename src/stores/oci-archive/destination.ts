@@ -7,6 +7,7 @@ import type { ImageName } from '../../formats/reference/image-name.ts';
 import { encodeTarHeader, TAR_END, tarPadding } from '../../formats/tar/writer.ts';
 import { openBlobHasher } from '../blob-hasher/hasher.ts';
 import { moveInto, temporaryName, writeAll } from '../atomic-write.ts';
+import { flushEarly } from '../early-flush.ts';
 import { cannotWrite, systemCode } from '../file-errors.ts';
 import { checkedBlob, digestMismatch, noManifest } from '../checked-blob.ts';
 import type { ImageDestination, ManifestBlob } from '../image.ts';
@@ -79,6 +80,7 @@ interface Archive {
 async function openArchive(path: string): Promise<Archive> {
   const temporary = temporaryName(path);
   const file = await create(temporary, path);
+  const early = flushEarly(file);
   let length = 0;
   let open = true;
   /** Files go in one after the other, whoever asks for them at the same time. */
@@ -109,11 +111,13 @@ async function openArchive(path: string): Promise<Archive> {
   async function write(bytes: Uint8Array): Promise<void> {
     await writeAll(file, bytes, length);
     length += bytes.length;
+    early.wrote(bytes.length);
   }
 
   async function close(): Promise<void> {
     if (!open) return;
     open = false;
+    await early.settled();
     await file.close();
   }
 
@@ -125,7 +129,7 @@ async function openArchive(path: string): Promise<Archive> {
     },
     async finish() {
       await write(TAR_END);
-      await file.sync();
+      await early.finish();
       await close();
       await moveInto(temporary, path, true);
     },

@@ -7,6 +7,7 @@ import type { Descriptor } from '../../formats/oci/descriptor.ts';
 import type { BlobHasher } from '../blob-hasher/hasher.ts';
 import { isRunning, moveInto, temporaryName, writeAll } from '../atomic-write.ts';
 import { checkedBlob } from '../checked-blob.ts';
+import { flushEarly } from '../early-flush.ts';
 import { asWriteError, systemCode } from '../file-errors.ts';
 import { readRange } from './files.ts';
 
@@ -64,15 +65,20 @@ export async function finishPartial(
   const { temporary, length } = partial;
   try {
     const file = await open(temporary, constants.O_RDWR | constants.O_NOFOLLOW);
+    const early = flushEarly(file);
     try {
       let at = 0;
       // Hashed from the first byte: what a stranger, or a power cut, left there proves nothing.
       for await (const part of checkedBlob(descriptor, joined(file, length, rest), hasher)) {
-        if (at >= length) await writeAll(file, part, at);
+        if (at >= length) {
+          await writeAll(file, part, at);
+          early.wrote(part.length);
+        }
         at += part.length;
       }
-      await file.sync();
+      await early.finish();
     } finally {
+      await early.settled();
       await file.close();
     }
     await moveInto(temporary, path, true);
