@@ -187,7 +187,7 @@ function unreadable(cause: unknown): unknown {
 }
 
 const HINT =
-  'podman would make other files of this layer than tools that read its archive; push the image again, without zstd:chunked';
+  'podman may make other files of this layer than tools that read its archive; push the image again, without zstd:chunked';
 
 function refused(code: `layer/${string}`, message: string): BootsealError {
   return new BootsealError(code, message, { exit: 1, hint: HINT });

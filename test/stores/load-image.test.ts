@@ -84,6 +84,17 @@ test('layers come with their diffIDs, and their bytes on demand', async () => {
   assert.deepEqual(Buffer.concat(parts).toString(), 'layer');
 });
 
+test('zst-views: annotations come with the blob that they describe, and not with the plain layer instead of it', async () => {
+  const annotations = { 'io.github.containers.zstd-chunked.manifest-checksum': digestOf(LAYER) };
+  const { manifest, config } = imageOf('amd64', [digestOf(LAYER)], [{ ...DESCRIPTOR, annotations }]);
+  const store = storeOf(manifest, [], [config, LAYER]);
+  const image = await loadImage(store, AMD64);
+  assert.deepEqual({ ...image.layers[0].annotations }, annotations);
+  const plain = { size: LAYER.length, open: () => checkedBlob(DESCRIPTOR, [LAYER]) };
+  const kept = await loadImage({ ...store, plainLayer: () => Promise.resolve(plain) }, AMD64);
+  assert.equal(kept.layers[0].annotations, undefined);
+});
+
 test('an index gives the instance of the platform asked for', async () => {
   const images = ['amd64', 'arm64'].map((architecture) =>
     imageOf(architecture, [digestOf(LAYER)], [DESCRIPTOR]),
