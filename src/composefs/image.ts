@@ -1,8 +1,8 @@
 /** The composefs image of a tree, and its digest. */
 import { encodeHex } from '../bytes/hex.ts';
 import type { ErofsVersion } from '../formats/erofs/format.ts';
-import { writeInodes } from '../formats/erofs/writer.ts';
-import { verityDigest } from '../formats/fsverity/digest.ts';
+import { streamInodes, writeInodes } from '../formats/erofs/writer.ts';
+import { createVerityHasher } from '../formats/fsverity/digest.ts';
 import type { VerityAlgorithm } from '../formats/fsverity/format.ts';
 import type { ImageRules } from './image-rules.ts';
 import { listInodes } from './list-inodes.ts';
@@ -39,5 +39,11 @@ export function writePackedImage(tree: PackedTree, version: ImageVersion, rules:
 
 /** fs-verity digest of the image in lower-case hexadecimal: what `composefs=` on a kernel command line holds. */
 export function imageDigest(tree: Tree, format: ImageFormat): string {
-  return encodeHex(verityDigest(writeImage(tree, format), format.algorithm));
+  const { version, algorithm } = format;
+  const hasher = createVerityHasher(algorithm);
+  const number = EROFS_VERSION[version];
+  const inodes = listInodes(packTree(tree, algorithm), number, 'rust');
+  // The image itself would take as much memory as the tree.
+  streamInodes(inodes, number, 'rust', (bytes) => hasher.update(bytes));
+  return encodeHex(hasher.digest());
 }

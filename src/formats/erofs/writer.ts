@@ -7,6 +7,7 @@ import {
   EROFS_BLOCK,
   FEATURE_COMPAT,
   FILE_TYPES,
+  FIRST_INODE,
   HEADER,
   INODE_SLOT,
   LAYOUT,
@@ -17,6 +18,7 @@ import {
   type ErofsVersion,
 } from './format.ts';
 import { listInodes } from './inode-list.ts';
+import { pieceOutput, wholeOutput, type Output } from './output.ts';
 import { chunkBits, headerSize, planImage, type ImagePlan } from './layout.ts';
 import { TYPE_BITS, type InodeList } from './node-table.ts';
 import { writeArea, writeTable } from './xattrs.ts';
@@ -36,21 +38,48 @@ export function writeInodes(
   dialect: ErofsDialect = 'rust',
 ): Uint8Array {
   const plan = planImage(list, version, dialect);
-  const image = new Uint8Array(plan.blocks * EROFS_BLOCK);
-  const view = new DataView(image.buffer);
+  const output = wholeOutput(plan.blocks * EROFS_BLOCK);
+  writePlan(output, plan);
+  return output.bytes;
+}
+
+/** The same in pieces, for whoever needs no more than the bytes in their order: `sink` gets views that it may not keep. */
+export function streamInodes(
+  list: InodeList,
+  version: ErofsVersion,
+  dialect: ErofsDialect,
+  sink: (bytes: Uint8Array) => void,
+): void {
+  const plan = planImage(list, version, dialect);
+  const output = pieceOutput(sink);
+  writePlan(output, plan);
+  output.finish(plan.blocks * EROFS_BLOCK);
+}
+
+function writePlan(output: Output, plan: ImagePlan): void {
+  const { list, xattrs, inodesEnd } = plan;
+  const { bytes, view } = output;
+  output.room(0, FIRST_INODE);
   writeHeader(view, plan);
   writeSuperblock(view, plan);
+
+  // 1. Inodes, each with its attributes and the tail of its content.
   // Versions 0 and 1 count references from the block that the table starts in, version 2 from the start.
-  const base = version === 2 ? plan.inodesEnd : plan.inodesEnd % EROFS_BLOCK;
+  const base = plan.version === 2 ? inodesEnd : inodesEnd % EROFS_BLOCK;
   for (let inode = 0; inode < list.count; inode++) {
-    writeInode(view, plan, inode);
-    const size = plan.xattrs.sizes[inode];
-    const end = plan.nid[inode] * INODE_SLOT + headerSize(plan, inode);
-    if (size > 0) writeArea(image, view, end - size, list, plan.xattrs, inode, base);
-    writeBody(image, view, plan, inode, end);
+    const header = headerSize(plan, inode);
+    const at = output.room(plan.nid[inode] * INODE_SLOT, header + plan.tail[inode]);
+    writeInode(view, at, plan, inode);
+    const size = xattrs.sizes[inode];
+    if (size > 0) writeArea(bytes, view, at + header - size, list, xattrs, inode, base);
+    if (plan.tail[inode] > 0) writeTail(output, at + header, plan, inode);
   }
-  writeTable(image, view, plan.inodesEnd, list.nodes, plan.xattrs);
-  return image;
+  // 2. Shared attributes.
+  writeTable(output, inodesEnd, list.nodes, xattrs);
+  // 3. Whole blocks.
+  for (let inode = 0; inode < list.count; inode++) {
+    if (plan.dataBlocks[inode] > 0) writeBlocks(output, plan, inode);
+  }
 }
 
 function writeHeader(view: DataView, { version, list, xattrs }: ImagePlan): void {
@@ -83,10 +112,9 @@ function writeSuperblock(
   view.setUint32(at + 44, version === 2 ? 0 : Math.floor(inodesEnd / EROFS_BLOCK), true); // xattr_blkaddr
 }
 
-function writeInode(view: DataView, plan: ImagePlan, inode: number): void {
+function writeInode(view: DataView, at: number, plan: ImagePlan, inode: number): void {
   const { nodes, order } = plan.list;
   const node = order[inode];
-  const at = plan.nid[inode] * INODE_SLOT;
   const compact = plan.compact[inode] === 1;
   const areaSize = plan.xattrs.sizes[inode];
   const size = plan.size[inode];
@@ -123,27 +151,51 @@ function unionField(plan: ImagePlan, inode: number): number {
   return ((first & 0xffff0000) | chunkBits(plan.size[inode], plan.version)) >>> 0;
 }
 
-function writeBody(image: Uint8Array, view: DataView, plan: ImagePlan, inode: number, tailAt: number): void {
-  const { nodes, order, direntStart } = plan.list;
+/** What stands behind an inode: the end of a directory or of a content, or a list of chunks. */
+function writeTail(output: Output, offset: number, plan: ImagePlan, inode: number): void {
+  const { bytes, view } = output;
+  const { list } = plan;
+  const { nodes, order, direntStart } = list;
   const node = order[inode];
-  const blocksAt = plan.firstBlock[inode] * EROFS_BLOCK;
+  const length = plan.tail[inode];
   if ((nodes.mode[node] & TYPE_BITS) === FILE_TYPES.directory.mode) {
     const end = direntStart[inode + 1];
     let from = direntStart[inode];
-    for (let at = blocksAt; from < end; at += EROFS_BLOCK) {
-      const next = endOfBlock(plan.list, from, end);
-      // A tail for which there was no room has become one more block.
-      const target = next === end && plan.tail[inode] > 0 ? tailAt : at;
-      writeDirents(image, view, target, plan.list, inode, { from, end: next }, plan.nid);
-      from = next;
-    }
+    for (let block = 0; block < plan.dataBlocks[inode]; block++) from = endOfBlock(list, from, end);
+    writeDirents(bytes, view, offset, list, inode, { from, end }, plan.nid);
   } else if (plan.layout[inode] === LAYOUT.chunked) {
-    const [from, length] = plan.dataBlocks[inode] > 0 ? [blocksAt, EROFS_BLOCK] : [tailAt, plan.tail[inode]];
-    for (let at = from; at < from + length; at += 4) view.setUint32(at, NULL_CHUNK, true);
-  } else if (plan.size[inode] > 0) {
-    const from = nodes.contentAt[node];
-    const middle = from + plan.size[inode] - plan.tail[inode];
-    image.set(nodes.arena.bytes.subarray(from, middle), blocksAt);
-    image.set(nodes.arena.bytes.subarray(middle, middle + plan.tail[inode]), tailAt);
+    writeNoChunks(output, offset, length);
+  } else {
+    const end = nodes.contentAt[node] + plan.size[inode];
+    bytes.set(nodes.arena.bytes.subarray(end - length, end), offset);
   }
+}
+
+/** The blocks of a directory or of a content, but for its tail; a block of chunks. */
+function writeBlocks(output: Output, plan: ImagePlan, inode: number): void {
+  const { list } = plan;
+  const { nodes, order, direntStart } = list;
+  const node = order[inode];
+  const isDirectory = (nodes.mode[node] & TYPE_BITS) === FILE_TYPES.directory.mode;
+  let from = isDirectory ? direntStart[inode] : nodes.contentAt[node];
+  const contentEnd = nodes.contentAt[node] + plan.size[inode] - plan.tail[inode];
+  const first = plan.firstBlock[inode];
+  for (let block = first; block < first + plan.dataBlocks[inode]; block++) {
+    const offset = output.room(block * EROFS_BLOCK, EROFS_BLOCK);
+    if (isDirectory) {
+      const end = endOfBlock(list, from, direntStart[inode + 1]);
+      writeDirents(output.bytes, output.view, offset, list, inode, { from, end }, plan.nid);
+      from = end;
+    } else if (plan.layout[inode] === LAYOUT.chunked) {
+      writeNoChunks(output, offset, EROFS_BLOCK);
+    } else {
+      const end = Math.min(from + EROFS_BLOCK, contentEnd);
+      output.bytes.set(nodes.arena.bytes.subarray(from, end), offset);
+      from = end;
+    }
+  }
+}
+
+function writeNoChunks({ view }: Output, offset: number, length: number): void {
+  for (let at = offset; at < offset + length; at += 4) view.setUint32(at, NULL_CHUNK, true);
 }

@@ -12,6 +12,7 @@ import {
   type ErofsVersion,
 } from './format.ts';
 import type { InodeList, NodeTable } from './node-table.ts';
+import type { Output } from './output.ts';
 
 /** A name as an entry holds it. */
 interface XattrName {
@@ -120,15 +121,11 @@ export function writeArea(
   }
 }
 
-export function writeTable(
-  target: Uint8Array,
-  view: DataView,
-  offset: number,
-  nodes: NodeTable,
-  plan: XattrPlan,
-): void {
-  for (const pair of plan.table)
-    writeEntry(target, view, offset + plan.offsets[pair], nodes, plan.names, pair);
+export function writeTable(output: Output, start: number, nodes: NodeTable, plan: XattrPlan): void {
+  for (const pair of plan.table) {
+    const offset = output.room(start + plan.offsets[pair], entrySize(nodes, plan.names, pair));
+    writeEntry(output.bytes, output.view, offset, nodes, plan.names, pair);
+  }
 }
 
 /** Returns where the next entry starts. */
