@@ -44,7 +44,7 @@ export async function runCommand(entry: CommandEntry, argv: readonly string[]): 
       parameters: stricliParameters(command),
       func: async function (given, ...args) {
         flags = given;
-        ending = await runGuarded(command, given, args, signals.signal, out);
+        ending = await runGuarded(entry, command, given, args, signals.signal, out);
       },
     }),
     {
@@ -73,6 +73,7 @@ interface StricliContext {
 }
 
 async function runGuarded(
+  entry: CommandEntry,
   command: Command,
   flags: CommonFlags,
   args: readonly unknown[],
@@ -87,7 +88,7 @@ async function runGuarded(
     return { outcome };
   } catch (error) {
     await close();
-    return { error: located(error, args) };
+    return { error: explained(located(error, args), entry) };
   }
 }
 
@@ -96,6 +97,17 @@ function located(error: unknown, args: readonly unknown[]): unknown {
   if (!isBootsealError(error) || error.where !== undefined || error.exit === 2) return error;
   const [only, ...others] = args;
   return typeof only === 'string' && others.length === 0 ? withDetails(error, { where: only }) : error;
+}
+
+/** Wrong usage without a better hint: the help. */
+function explained(error: unknown, entry: CommandEntry): unknown {
+  return isBootsealError(error) && error.code === 'usage/options'
+    ? withDetails(error, { hint: helpHint(entry) })
+    : error;
+}
+
+function helpHint(entry: CommandEntry): string {
+  return `bootseal ${entry.path.join(' ')} --help`;
 }
 
 function printEnding(
@@ -117,7 +129,7 @@ function printEnding(
 }
 
 function usageErrorOf(entry: CommandEntry, messages: readonly string[]): Error {
-  return usageError(messages.join('\n') || 'wrong usage', `bootseal ${entry.path.join(' ')} --help`);
+  return usageError(messages.join('\n') || 'wrong usage', helpHint(entry));
 }
 
 function stricliParameters(command: Command): never {

@@ -158,7 +158,7 @@ export const commands: readonly CommandEntry[] = [
     summary: 'copy an image between stores, unchanged, with its signatures',
     examples: [
       'bootseal copy docker://quay.io/acme/os:10 oci:build:10 --remove-signatures',
-      'bootseal copy --sign-by-sigstore-private-key acme.key oci:build:10 docker://quay.io/acme/os:10',
+      'bootseal copy --sign-by-sigstore-private-key acme.private oci:build:10 docker://quay.io/acme/os:10',
     ],
     group: 'Sign and copy',
     load: () => import('./commands/copy.ts'),

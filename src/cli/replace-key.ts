@@ -18,7 +18,7 @@ export async function replaceSignatures(
     [flags.format, flags.signIdentity, flags.signBy].some((given) => given !== undefined);
   if (extra)
     throw usageError(
-      '--replace-key signs what the old key signed: no --all, --format, --sign-by, --sign-identity',
+      '--replace-key signs what the old key signed: no --all, --format, --sign-by, --sign-identity, --dry-run',
     );
   const listed = await imagesOf(given, flags.imagesFrom, context.signal);
   if (listed.length === 0) throw usageError('name images, or a list of them: --images-from FILE');
@@ -41,8 +41,12 @@ export async function replaceSignatures(
   );
   const failed = result.images.filter(({ state }) => state === 'failed').length;
   const subject = `${result.images.length - failed} of ${result.images.length} images`;
+  // Where nothing is known to be wrong and something could not be found out.
+  const undecided =
+    failed > 0 && !result.images.some(({ state, error }) => state === 'failed' && error?.exit === 1);
   return {
     ok: result.ok,
+    ...(undecided && { exit: 3 as const }),
     stepsFirst: true,
     verdict: { word: 'replaced', subject },
     steps: result.steps,

@@ -19,7 +19,7 @@ const file = { kind: 'parsed', parse: text, optional: true, placeholder: 'FILE' 
 const flag = { kind: 'boolean', default: false, withNegated: false } as const;
 
 export const sealedFlags = {
-  cert: { ...file, variadic: true, brief: 'Secure Boot certificate to trust, may be repeated' },
+  cert: { ...file, variadic: true, brief: 'Secure Boot certificate to trust' },
   policy: { ...file, brief: 'policy.json to use instead of the system’s' },
   'registries.d': { ...file, placeholder: 'DIR', brief: 'registries.d to use instead of the system’s' },
   requireSigned: { ...flag, brief: 'refuse where the policy asks for no signature' },

@@ -123,6 +123,7 @@ export async function keyOf(context: CliContext, flags: SignFlags): Promise<Sigs
 export function twoKeysOnePassphrase(): BootsealError {
   return usageError(
     'Only one of --sign-by and --sign-by-sigstore-private-key can be used with --sign-passphrase-file',
+    'give the file to one of them, and sign with the other key in a second call: signatures are added',
   );
 }
 

@@ -32,7 +32,16 @@ export async function openTreeInput(
     throw cannotRead(text, error);
   });
   const close = (): Promise<void> => Promise.resolve();
-  if (found.isDirectory()) return { input: { kind: 'directory', path: text }, close };
+  if (found.isDirectory()) {
+    if (await isOciLayout(text)) {
+      throw new BootsealError('digest/not-a-root', 'a folder in OCI layout, not the root of an image', {
+        where: text,
+        hint: `write oci:${text}, with :TAG where it holds several images`,
+        exit: 2,
+      });
+    }
+    return { input: { kind: 'directory', path: text }, close };
+  }
   const bytes = await readBounded(text);
   // A UKI says nothing about its tree but the digest; the dump beside it does.
   const dump = isPe(bytes) ? await readBounded(`${text}.dump`).catch(() => undefined) : undefined;
@@ -53,10 +62,26 @@ export async function openRootInput(
   });
 }
 
+/** A root may well have files of these names; it has /usr as well. */
+async function isOciLayout(folder: string): Promise<boolean> {
+  const { stat } = await import('node:fs/promises');
+  const has = (name: string): Promise<boolean> =>
+    stat(`${folder}/${name}`).then(
+      () => true,
+      () => false,
+    );
+  return (await has('oci-layout')) && (await has('index.json')) && !(await has('usr'));
+}
+
 async function openImageInput(text: string, flags: InputFlags, context: CliContext): Promise<OpenInput> {
   const { parseImageName } = await import('../formats/reference/image-name.ts');
   const { openSource } = await import('../stores/open.ts');
-  const source = await openSource(parseImageName(text), transportOptions(flags, context));
+  const name = parseImageName(text);
+  if (name.transport === 'docker' && !text.startsWith('docker:')) {
+    const { existsSync } = await import('node:fs');
+    if (existsSync(text)) context.note(`an image of a registry is asked for; the file here is ./${text}`);
+  }
+  const source = await openSource(name, transportOptions(flags, context));
   return {
     input: { kind: 'image', source, ...(flags.platform && { platform: flags.platform }) },
     close: () => source.close(),

@@ -10,7 +10,10 @@ export function usageMessage(error: unknown): string {
     ArgumentParseError: (e) => `${name(e.externalFlagNameOrPlaceholder)}: ${reason(e.exception)}`,
     EnumValidationError: (e) =>
       `--${kebab(e.externalFlagName)}: "${e.input}" is none of ${e.values.join(', ')}`,
-    UnsatisfiedFlagError: (e) => `--${kebab(e.externalFlagName)} needs a value`,
+    UnsatisfiedFlagError: (e) =>
+      e.nextFlagName === undefined
+        ? `--${kebab(e.externalFlagName)} is missing, or has no value`
+        : `--${kebab(e.externalFlagName)} needs a value`,
     UnexpectedPositionalError: (e) => `too many arguments: "${e.input}" (at most ${e.expectedCount})`,
     UnsatisfiedPositionalError: (e) => `${e.placeholder} is missing`,
     InvalidNegatedFlagSyntaxError: (e) => `--${kebab(e.externalFlagName)} takes no value`,

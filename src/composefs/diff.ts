@@ -103,7 +103,7 @@ export function formatTime({ seconds, nanos }: Time): string {
   return `${seconds}.${String(nanos).padStart(9, '0')}`;
 }
 
-/** A path for people: its bytes as UTF-8, with what is not UTF-8 replaced. */
+/** A path for people: its bytes as UTF-8, with what is not UTF-8 replaced. Our own words around it stay. */
 export function pathText(path: string): string {
-  return Buffer.from(encodeLatin1(path)).toString('utf8');
+  return path.replace(/[\x80-\xff]+/g, (bytes) => Buffer.from(encodeLatin1(bytes)).toString('utf8'));
 }

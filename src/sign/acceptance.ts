@@ -26,7 +26,7 @@ export interface SignedWays {
 /** With the public key, and a policy that names this repository. */
 export function acceptances({ forms, kind, all, hasBundles }: SignedWays): readonly Acceptance[] {
   const classic = forms.includes('attachment') || forms.includes('simple');
-  const unread = { accepts: false, why: 'does not read bundles', mend: '--format attachment,bundle' };
+  const unread = { accepts: false, why: 'cannot read bundles', mend: '--format attachment,bundle' };
   const instances = {
     accepts: false,
     why: 'checks the instance that it pulls, and only the index is signed',
@@ -34,7 +34,7 @@ export function acceptances({ forms, kind, all, hasBundles }: SignedWays): reado
   };
   const notSigstore = {
     accepts: false,
-    why: 'does not read simple signatures',
+    why: 'cannot read simple signatures',
     mend: '--format attachment,bundle and --sign-by-sigstore-private-key',
   };
   const podman = !classic ? unread : kind === 'index' && !all ? instances : { accepts: true };

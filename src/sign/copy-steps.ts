@@ -1,6 +1,7 @@
 /** What a copy did, as steps. */
 import type { Step } from '../steps.ts';
 import { formatImageName } from '../formats/reference/image-name.ts';
+import { keyName } from '../trust/explain.ts';
 import type { CopyRequest, CopyResult } from './copy-types.ts';
 
 export function copySteps(request: CopyRequest, result: Omit<CopyResult, 'steps'>): Step[] {
@@ -40,7 +41,7 @@ function policyStep(verdicts: CopyResult['verdicts']): Step {
   return {
     ...step,
     state: 'passed',
-    summary: `signed by ${[...keys].map((key) => `sigstore key ${key}`).join(', ')}`,
+    summary: `signed by ${[...keys].map(keyName).join(', ')}`,
   };
 }
 

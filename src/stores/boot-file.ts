@@ -1,7 +1,7 @@
 /** Kernels, initrds and boot programs: large files that are needed whole. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { BootsealError } from '../errors.ts';
+import { BootsealError, withDetails } from '../errors.ts';
 import { fileError } from './trust-files/read-file.ts';
 
 /** PE files are addressed with 32 bits; memory gives out before. */
@@ -37,6 +37,8 @@ export async function readBootFile(path: string): Promise<Uint8Array> {
     }
   } catch (cause) {
     if (cause instanceof BootsealError) throw cause;
-    throw fileError('file/unreadable', action, path, cause);
+    throw withDetails(fileError('file/unreadable', action, path, cause), {
+      hint: 'check the path and who may read it',
+    });
   }
 }

@@ -59,7 +59,8 @@ function refusalDetails(verdict: PolicyVerdict, lookedIn: readonly LookedIn[]): 
   return details;
 }
 
-function keyName(fingerprint: string): string {
+/** `sigstore key SHA256:…` or `OpenPGP key HEX`. */
+export function keyName(fingerprint: string): string {
   return `${fingerprint.startsWith('SHA256:') ? 'sigstore' : 'OpenPGP'} key ${fingerprint}`;
 }
 
@@ -120,7 +121,11 @@ export function hintOf({ verdict, lookedIn }: Explained): string | undefined {
     case 'policy/rekor-empty':
       return 'podman and skopeo would ask for no log entry at all here, and say nothing';
     case 'trust/rejected':
-      return 'add a scope for this name to the policy: bootseal trust init writes one';
+      return verdict.scope.transport === '' || verdict.scope.scope === ''
+        ? 'add a scope for this name to the policy: bootseal trust init writes one'
+        : 'this scope rejects every image, on purpose: bootseal policy match IMAGE shows which rule speaks';
+    case 'trust/not-verified':
+      return 'the policy takes anything here: give this name a sigstoreSigned or signedBy requirement';
     case undefined:
     default:
       return undefined;

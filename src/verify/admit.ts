@@ -1,7 +1,9 @@
 /** The policy as a gate for other jobs: copy, upgrade. */
-import { BootsealError } from '../errors.ts';
+import { BootsealError, withDetails } from '../errors.ts';
+import { formatImageName } from '../formats/reference/image-name.ts';
 import type { ImageSource, ManifestBlob } from '../stores/image.ts';
 import type { Step } from '../steps.ts';
+import { keyName } from '../trust/explain.ts';
 import type { PolicyVerdict } from '../trust/verdict.ts';
 import { judgeManifest } from './judge.ts';
 import { prepareJudge, resolvedPathOf, type VerifyPorts, type VerifyRequest } from './verify.ts';
@@ -20,8 +22,15 @@ export async function prepareAdmit(request: VerifyRequest, ports: VerifyPorts = 
     const judged = await judgeManifest(judge, source, image, { role: 'image', prefix });
     const { verdict } = judged;
     if (verdict.allowed) return verdict;
-    throw refusal(verdict, prefix);
+    throw withDetails(refusal(verdict, prefix), { hint: explainHint(request) });
   };
+}
+
+/** The command that tells what a job in the middle of its work has no room for. */
+function explainHint({ image, policyFile, registriesDirectory }: VerifyRequest): string {
+  const policy = policyFile === undefined ? '' : ` --policy ${policyFile}`;
+  const registries = registriesDirectory === undefined ? '' : ` --registries.d ${registriesDirectory}`;
+  return `why: bootseal policy explain${policy}${registries} ${formatImageName(image)}`;
 }
 
 export function refusal(verdict: PolicyVerdict, prefix = ''): BootsealError {
@@ -58,7 +67,7 @@ export function admitAsStep(
       : {
           ...step,
           state: 'passed',
-          summary: `${pinnedDigest}  signed by sigstore key ${signedBy.keyFingerprint}`,
+          summary: `${pinnedDigest}  signed by ${keyName(signedBy.keyFingerprint)}`,
         };
   };
 }

@@ -71,7 +71,7 @@ async function judge(
   const lookedIn: LookedIn[] = [
     {
       place: 'referrers',
-      result: `${bundles.length} bundles${unread > 0 ? `, ${unread} that cannot be read` : ''}`,
+      result: `${counted(bundles.length, 'bundle')}${unread > 0 ? `, ${unread} that cannot be read` : ''}`,
     },
   ];
   if (bundles.length > 0) {
@@ -83,9 +83,13 @@ async function judge(
   // 2. The attachment.
   const tag = attachmentTag(digest);
   const attached = (await readAttachment(source, digest, tag)) ?? [];
-  lookedIn.push({ place: tag, result: `${attached.length} signatures` });
+  lookedIn.push({ place: tag, result: counted(attached.length, 'signature') });
   const signatures = attached.map((signature) => judgeAttached(signature, key, digest));
   return conclude({ form: 'attachment', pinnedDigest: digest, signatures, lookedIn }, image);
+}
+
+function counted(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`;
 }
 
 function judgeAttached(signature: RawSignature, trusted: TrustedKey, digest: Digest): SignatureVerdict {

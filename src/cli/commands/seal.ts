@@ -39,7 +39,7 @@ export const command: Command = defineCommand<Flags, []>({
       ...file,
       optional: true,
       variadic: true,
-      brief: 'certificate to embed beside it, may be repeated',
+      brief: 'certificate to embed beside it',
     },
     passphraseFile: { ...file, optional: true, brief: 'passphrase of the key, on the first line' },
     ...ukiFlags,

@@ -26,7 +26,10 @@ export const command: Command = defineCommand<SignFlags, string[]>({
     }
     const [image, ...more] = images;
     if (image === undefined || more.length > 0) {
-      throw usageError('name one image', 'bootseal sign --sign-by-sigstore-private-key KEY IMAGE');
+      throw usageError(
+        'name one image; several only with --replace-key',
+        'bootseal sign --sign-by-sigstore-private-key KEY IMAGE',
+      );
     }
     return signOne(context, flags, image);
   },

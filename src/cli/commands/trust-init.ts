@@ -39,7 +39,7 @@ export const command: Command = defineCommand<Flags, []>({
       parse: text,
       variadic: true,
       placeholder: 'FILE',
-      brief: 'public key; may be repeated',
+      brief: 'public key',
     },
     match: {
       kind: 'enum',

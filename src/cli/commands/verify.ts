@@ -10,7 +10,7 @@ export const command: Command = defineCommand<VerifyFlags, string[]>({
     'Several images share connections, policy and keys. With --offline the image is a folder, judged under the name ' +
     'that --identity gives, without any network. ' +
     'Bundles of cosign 3 count only where bundles.json says so. Exit status: 0 accepted, 1 refused, 3 could not ' +
-    'decide (policy or image unreadable, a requirement that is not supported yet).',
+    'decide (policy or image unreadable, a requirement that nobody supports).',
   flags: verifyFlags,
   args: [
     imageArgument(

@@ -98,6 +98,6 @@ export function diffJson(diff: DigestDiff, limit: number): Record<string, unknow
         epochs: difference.matters,
       };
     }),
-    causes,
+    causes: causes.map(({ text, ...rest }) => ({ ...rest, text: pathText(text) })),
   };
 }

@@ -13,7 +13,8 @@ Usage: bootseal COMMAND [OPTIONS] [ARGUMENTS]
 `;
 
 const CLOSING = `Every command: --json, --quiet, --verbose, --no-color, --help. Also: --version.
-Images: docker://, oci:, oci-archive:, dir: as in containers-transports(5); a bare name means docker://.
+Images: docker://, oci:, oci-archive:, dir:, docker-archive:, containers-storage:, as in
+  containers-transports(5); a bare name means docker://.
 Exit status: 0 yes, 1 the verdict is no, 2 usage, 3 could not decide.
 
 Examples:

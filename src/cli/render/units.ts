@@ -24,3 +24,8 @@ export function secondsText(seconds: number): string {
 export function countText(count: number): string {
   return count.toString().replace(/\B(?=(\d{3})+$)/g, ',');
 }
+
+/** `1 problem`, `1,204 problems`. */
+export function problemCount(count: number): string {
+  return `${countText(count)} ${count === 1 ? 'problem' : 'problems'}`;
+}

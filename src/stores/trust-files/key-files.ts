@@ -1,7 +1,6 @@
 /** Public key files that a policy names. Relative names are relative to the working directory, as for the peers. */
 import { resolve } from 'node:path';
 import { MAX_KEY_FILE_SIZE } from '../../formats/cosign/pem.ts';
-import { withDetails, type BootsealError } from '../../errors.ts';
 import { readSmallFile } from './read-file.ts';
 
 export interface KeyFiles {
@@ -12,19 +11,14 @@ export interface KeyFiles {
 /** `folder`: what relative names start from. */
 export function keyFiles(folder: string = process.cwd()): KeyFiles {
   return {
-    async read(path, maxSize = MAX_KEY_FILE_SIZE) {
-      try {
-        // An empty name is no file, although it resolves to the folder.
-        return await readSmallFile(path === '' ? '' : resolve(folder, path), {
-          maxSize,
-          code: 'trust-files/key-unreadable',
-          shown: path,
-        });
-      } catch (error) {
-        throw withDetails(error as BootsealError, {
-          hint: `check the key file that the policy names: ${path}`,
-        });
-      }
+    read(path, maxSize = MAX_KEY_FILE_SIZE) {
+      // An empty name is no file, although it resolves to the folder.
+      return readSmallFile(path === '' ? '' : resolve(folder, path), {
+        maxSize,
+        code: 'trust-files/key-unreadable',
+        shown: path,
+        hint: 'check the name of the key file, and who may read it',
+      });
     },
   };
 }

@@ -26,7 +26,11 @@ export interface PolicySearch {
 /** Throws `policy/not-found`, `policy/unreadable` and what {@link parsePolicy} throws. All exit 3. */
 export async function loadPolicy(search: PolicySearch = {}): Promise<LoadedPolicy> {
   const file = await findPolicyFile(search);
-  const bytes = await readSmallFile(file, { maxSize: MAX_POLICY_SIZE, code: 'policy/unreadable' });
+  const bytes = await readSmallFile(file, {
+    maxSize: MAX_POLICY_SIZE,
+    code: 'policy/unreadable',
+    hint: 'name another with --policy FILE, or make one: bootseal trust init --repository REPOSITORY --key FILE.pub',
+  });
   return { policy: parsePolicy(bytes, { file }), file };
 }
 
@@ -69,7 +73,7 @@ export async function searchPolicyFile({
   }
   const searched = candidates.map((candidate) => JSON.stringify(candidate)).join(', ');
   throw new BootsealError('policy/not-found', `no policy.json file found; searched paths: [${searched}]`, {
-    hint: 'give one with --policy FILE, or make one: bootseal trust init --repository REPOSITORY --key FILE.pub',
+    hint: 'name one (policy lint FILE, elsewhere --policy FILE), or make one: bootseal trust init --repository REPOSITORY --key FILE.pub',
   });
 }
 

@@ -1,13 +1,14 @@
 /** Small configuration files, read whole with a limit, and the words of Go for what goes wrong. */
 import { constants } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { BootsealError, type ErrorCode } from '../../errors.ts';
+import { BootsealError, withDetails, type ErrorCode } from '../../errors.ts';
 
 export interface FileLimits {
   readonly maxSize: number;
   readonly code: ErrorCode;
   /** The name in errors, where it is not the path. */
   readonly shown?: string;
+  readonly hint?: string;
 }
 
 const REASONS: Readonly<Record<string, string>> = {
@@ -21,7 +22,7 @@ const REASONS: Readonly<Record<string, string>> = {
 
 /** Throws `code` with `open FILE: no such file or directory` and the like; exit 3. */
 export async function readSmallFile(path: string, limits: FileLimits): Promise<Uint8Array> {
-  const { maxSize, code, shown = path } = limits;
+  const { maxSize, code, shown = path, hint = 'check the path and who may read it' } = limits;
   let action = 'open';
   try {
     // Not blocking: a named pipe must not hold up a verdict.
@@ -43,7 +44,7 @@ export async function readSmallFile(path: string, limits: FileLimits): Promise<U
     }
   } catch (cause) {
     if (cause instanceof BootsealError) throw cause;
-    throw fileError(code, action, shown, cause);
+    throw withDetails(fileError(code, action, shown, cause), { hint });
   }
 }
 

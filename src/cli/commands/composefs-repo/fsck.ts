@@ -1,5 +1,6 @@
 /** `composefs repo fsck REPO`: is everything in it what its name says? */
 import { defineCommand, text, type Command, type NoFlags } from '../../command.ts';
+import { problemCount } from '../../render/units.ts';
 
 export const command: Command = defineCommand<NoFlags, [repo: string]>({
   description:
@@ -18,7 +19,7 @@ export const command: Command = defineCommand<NoFlags, [repo: string]>({
       verdict: {
         word: ok ? 'sound' : 'damaged',
         subject: path,
-        ...(!ok && { reason: `${problems.length} problems, the first: ${problems[0].message}` }),
+        ...(!ok && { reason: `${problemCount(problems.length)}, the first: ${problems[0].message}` }),
         facts: [
           { label: 'objects', value: String(counts.objects) },
           { label: 'streams', value: String(counts.streams) },

@@ -18,7 +18,7 @@ export const command: Command = defineCommand<Flags, [repo: string]>({
       optional: true,
       variadic: true,
       placeholder: 'NAME',
-      brief: 'image or stream to keep as well, may be repeated',
+      brief: 'image or stream to keep as well',
     },
     dryRun: { kind: 'boolean', default: false, withNegated: false, brief: 'only say what would be removed' },
   },

@@ -10,7 +10,7 @@ export const command: Command = defineCommand<NoFlags, [repo: string]>({
     const { openRepo } = await import('../../../stores/composefs-repo/repository.ts');
     const images = await listRepo(await openRepo(path));
     const lines = images.flatMap(({ tag, manifest, layers, images: kept }) => [
-      `${escapeText(tag)}  ${manifest}  ${layers} layers`,
+      `${escapeText(tag)}  ${manifest}  ${layers} ${layers === 1 ? 'layer' : 'layers'}`,
       ...[...kept].map(([name, digest]) => `  ${escapeText(name)}  ${digest}`),
     ]);
     return {

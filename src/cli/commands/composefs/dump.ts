@@ -9,15 +9,24 @@ export const command: Command = defineCommand<RulesFlag, [first: string, ...othe
   flags: { rules: rulesFlag },
   args: [{ parse: text, placeholder: 'IMAGE', brief: 'composefs image' }],
   manyArgs: true,
-  async run(_context, flags, ...images) {
+  async run(context, flags, ...images) {
     if (images.length === 0) throw usageError('No image path specified');
     const { readImageFile } = await import('../../../seal/image-file.ts');
     const { dumpImage } = await import('../../../composefs/image-dump.ts');
     const { writeStandardOutput } = await import('../../standard-streams.ts');
     const { encodeLatin1 } = await import('../../../bytes/bytes.ts');
+    const rules = flags.rules ?? 'strict';
+    if (context.json) {
+      const dumps = [];
+      for (const image of images) {
+        const lines = [...dumpImage(await readImageFile(image), rules)].map((line) => line.trimEnd());
+        dumps.push({ image, lines });
+      }
+      return { ok: true, json: { images: dumps } };
+    }
     for (const image of images) {
       let pending = '';
-      for (const line of dumpImage(await readImageFile(image), flags.rules ?? 'strict')) {
+      for (const line of dumpImage(await readImageFile(image), rules)) {
         pending += line;
         if (pending.length < 65_536) continue;
         await writeStandardOutput(encodeLatin1(pending));

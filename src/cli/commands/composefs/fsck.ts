@@ -1,5 +1,6 @@
 /** `bootseal composefs fsck IMAGE…`: is it an image as composefs writes them? */
 import { defineCommand, text, usageError, type Command, type NoFlags } from '../../command.ts';
+import { problemCount } from '../../render/units.ts';
 
 /** All of them are in the JSON. */
 const MAX_SHOWN = 50;
@@ -26,15 +27,15 @@ export const command: Command = defineCommand<NoFlags, [first: string, ...others
       verdict: {
         word: ok ? 'sound' : 'damaged',
         subject: images.join(', '),
-        ...(!ok && { reason: `${problems.length} problems, the first: ${problems[0].message}` }),
+        ...(!ok && { reason: `${problemCount(problems.length)}, the first: ${problems[0].message}` }),
         facts: [
           ...results.map(({ image, version, inodes }) => ({
             label: 'inodes',
             value: version === undefined ? `${image}: unreadable` : `${image}: ${inodes}, version ${version}`,
           })),
-          ...problems.slice(0, MAX_SHOWN).map(({ code, message, where }) => ({
+          ...problems.slice(0, MAX_SHOWN).map(({ image, code, message, where }) => ({
             label: code,
-            value: `${where}: ${message}`,
+            value: images.length === 1 ? `${where}: ${message}` : `${image}, ${where}: ${message}`,
           })),
         ],
       },

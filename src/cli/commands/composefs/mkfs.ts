@@ -18,7 +18,7 @@ export const command: Command = defineCommand<MkfsFlags, [source: string, image?
     { parse: text, placeholder: 'IMAGE', brief: 'image to write, - for standard output', optional: true },
   ],
   async run(context, flags, source, image) {
-    checkUsage(flags, image);
+    checkUsage(flags, image, context.json);
     const rules: ImageRules = flags.rules ?? 'strict';
     const options: ComposefsImageOptions = { algorithm: flags.hash, rules, ...versionsOf(flags) };
     const result = await makeImage(source, flags, options, context.signal);
@@ -74,7 +74,7 @@ function versionsOf(flags: MkfsFlags): { readonly minVersion: number; readonly m
   return { minVersion, maxVersion: Math.max(flags.maxVersion ?? 0, minVersion) };
 }
 
-function checkUsage(flags: MkfsFlags, image: string | undefined): void {
+function checkUsage(flags: MkfsFlags, image: string | undefined, json: boolean): void {
   if (flags.printDigestOnly && image !== undefined) {
     throw usageError('Cannot specify destination path with --print-digest-only');
   }
@@ -83,6 +83,7 @@ function checkUsage(flags: MkfsFlags, image: string | undefined): void {
   if (image === '-' && process.stdout.isTTY) {
     throw usageError('stdout is a tty.  Refusing to use it');
   }
+  if (image === '-' && json) throw usageError('--json and an image on standard output');
   if (flags.skipXattrs && flags.userXattrs) throw usageError('--skip-xattrs and --user-xattrs');
   const ofDirectories: readonly (readonly [string, boolean])[] = [
     ['--use-epoch', flags.useEpoch],
