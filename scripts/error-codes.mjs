@@ -100,6 +100,7 @@ const MEANINGS = {
   'kargs/syntax': 'a file of kargs.d is not TOML, or has unknown keys',
   'key/unreadable': 'the key file cannot be read',
   'layer/bad-hardlink': 'a hard link to a path that is missing, or is no file',
+  'layer/toc-digest': 'the table of contents of a layer is not the one that an annotation names',
   'layer/toc-differs': 'the table of contents of a layer says something else than its archive',
   'layer/toc-outside': 'an annotation points to data that the digest of the table of contents does not cover',
   'layer/toc-unreadable': 'the table of contents, or an annotation about it, cannot be used',

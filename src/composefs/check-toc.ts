@@ -1,14 +1,18 @@
 /**
- * Layers with a table of contents have two views: podman may believe the table and fetch files by it, everybody else
+ * Layers with a table of contents have two views: a host may believe the table and fetch files by it, everybody else
  * reads the archive. A layer is taken only when both are the same, entry by entry and field by field: a digest over the
  * one would else vouch for the other.
  */
 import { createHash } from 'node:crypto';
 import { concatBytes } from '../bytes/bytes.ts';
-import { BootsealError, isBootsealError } from '../errors.ts';
 import { digestParts } from '../formats/oci/digest.ts';
 import { layerCompression } from '../formats/oci/media-types.ts';
-import { FOOTER_SIZE, FRAME_HEADER } from '../formats/zstd-chunked/format.ts';
+import {
+  ANNOTATIONS,
+  ESTARGZ_ANNOTATION,
+  FOOTER_SIZE,
+  FRAME_HEADER,
+} from '../formats/zstd-chunked/format.ts';
 import {
   checkFooter,
   isFrameHeader,
@@ -22,20 +26,13 @@ import type { ZstdDecoder } from '../formats/zstd/ports.ts';
 import { unzstd } from '../formats/zstd/reader.ts';
 import type { LayerInput } from '../stores/image.ts';
 import { keepRange, overlap } from './blob-range.ts';
-import { shownPath } from './entry-path.ts';
-import { createEntryLister, tableDifference, type ArchiveEntry } from './toc-entries.ts';
-
-export interface TocCheck {
-  /** Bytes of the blob, in order. A view, valid during the call only. */
-  blob(bytes: Uint8Array): void;
-  /** Decoded bytes, likewise. */
-  archive(bytes: Uint8Array): void;
-  /** All of the layer has come, and is what its digest and diffID say. */
-  end(): Promise<void>;
-}
+import { createEstargzCheck } from './check-estargz.ts';
+import { compareWithArchive, readable, refused, unreadable } from './toc-compare.ts';
+import { createEntryLister, type ArchiveEntry } from './toc-entries.ts';
+import type { TocCheck } from './toc-check.ts';
 
 /**
- * Undefined for a layer without table. Throws `layer/toc-unreadable`, `layer/toc-not-zstd`, and from `end` also
+ * Undefined for a layer without table. Throws `layer/two-tables`, `layer/toc-unreadable`, `layer/toc-not-zstd`, and from `end` also
  * `layer/toc-digest`, `layer/toc-outside`, `layer/toc-differs`; all of them exit 1.
  */
 export function createTocCheck(
@@ -43,6 +40,11 @@ export function createTocCheck(
   zstd: ZstdDecoder,
 ): TocCheck | undefined {
   if (layer.annotations === undefined) return undefined;
+  const estargz = layer.annotations[ESTARGZ_ANNOTATION];
+  if (estargz !== undefined && layer.annotations[ANNOTATIONS.checksum] !== undefined) {
+    throw refused('layer/two-tables', 'annotations name two tables of contents, of different formats');
+  }
+  if (estargz !== undefined) return createEstargzCheck(estargz);
   const chunked = readable(() => parseChunkedAnnotations(layer.annotations, layer.size));
   if (chunked === undefined) return undefined;
   if (layerCompression(layer.mediaType) !== 'zstd') {
@@ -85,7 +87,7 @@ export function createTocCheck(
       // 3. What the table does not vouch for, nobody does.
       if (tarSplit !== undefined) checkTarSplit(content, split.digest('hex'));
       // 4. Both views.
-      compare(content, entries);
+      compareWithArchive(content, entries, 'nanoseconds');
     },
   };
 }
@@ -137,58 +139,4 @@ function checkTarSplit({ tarSplitDigest }: ContentTable, sha256: string): void {
       ? 'the table of contents has no digest for the tar-split data that an annotation names'
       : `the tar-split data is ${sha256}, the table of contents says ${tarSplitDigest}`,
   );
-}
-
-/** Podman compares in this order too, and refuses what is not in it. */
-function compare(content: ContentTable, archive: readonly ArchiveEntry[]): void {
-  const entries = content.entries();
-  for (const [index, there] of archive.entries()) {
-    const next = readable(() => entries.next());
-    const path = shownPath(there.entry.path);
-    if (next.done === true) throw differs(`the table of contents ends before entry ${index + 1}`, path);
-    const difference = tableDifference(next.value, there);
-    if (difference === undefined) continue;
-    const { field, table, archive: here } = difference;
-    const shown = [table, here].map((value) => JSON.stringify(utf8(value).slice(0, 200)));
-    throw differs(`${field}: the table of contents says ${shown[0]}, the archive ${shown[1]}`, path);
-  }
-  const rest = readable(() => entries.next());
-  if (rest.done !== true) {
-    throw differs('the archive lacks an entry of the table of contents', shownPath(rest.value.path));
-  }
-}
-
-function utf8(latin1: string): string {
-  return Buffer.from(latin1, 'latin1').toString('utf8');
-}
-
-function differs(message: string, path: string): BootsealError {
-  return refused('layer/toc-differs', `${path}: ${message}`);
-}
-
-/** A table that cannot be read is refused like one that lies: another reader may take it. */
-function readable<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    throw unreadable(error);
-  }
-}
-
-function unreadable(cause: unknown): unknown {
-  if (!isBootsealError(cause)) return cause;
-  const { message, offset } = cause;
-  return new BootsealError('layer/toc-unreadable', `the table of contents cannot be used: ${message}`, {
-    exit: 1,
-    cause,
-    hint: HINT,
-    ...(offset !== undefined && { offset }),
-  });
-}
-
-const HINT =
-  'podman may make other files of this layer than tools that read its archive; push the image again, without zstd:chunked';
-
-function refused(code: `layer/${string}`, message: string): BootsealError {
-  return new BootsealError(code, message, { exit: 1, hint: HINT });
 }

@@ -217,7 +217,8 @@ function checkDiffId(expected: Digest, hex: string): void {
 }
 
 /** Refusals that reading on would not explain, or would make worse. */
-const FINAL_CODES = /^(?:store\/|registry\/|layer\/(?:bomb|too-large|diffid-mismatch|toc-[a-z-]+)$)/;
+const FINAL_CODES =
+  /^(?:store\/|registry\/|layer\/(?:bomb|too-large|diffid-mismatch|two-tables|toc-[a-z-]+)$)/;
 
 /**
  * A layer that cannot be read may be a damaged blob: then that is the answer, not what a parser made of it. The

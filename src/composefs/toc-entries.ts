@@ -1,6 +1,7 @@
 /** An archive's entries kept for comparison with a table of contents, which comes after them. */
 import { createHash, type Hash } from 'node:crypto';
-import type { TarEntry } from '../formats/tar/format.ts';
+import { concatBytes } from '../bytes/bytes.ts';
+import type { TarEntry, TarTime } from '../formats/tar/format.ts';
 import { createTarReader, type TarReader } from '../formats/tar/reader.ts';
 import type { TableEntry } from '../formats/zstd-chunked/table.ts';
 
@@ -10,16 +11,28 @@ export interface ArchiveEntry {
   sha256?: string;
 }
 
-/** Puts each entry into `list`. Memory: what the entries take, nothing for their contents. */
-export function createEntryLister(list: ArchiveEntry[]): TarReader {
+export interface EntryLister extends TarReader {
+  /** Contents of the last entry, when it is the file that was asked for. */
+  lastBytes(): Uint8Array | undefined;
+}
+
+/**
+ * Puts each entry into `list`. Memory: what the entries take, nothing for their contents but those of a file named
+ * `keep` of up to `limit` bytes, as long as nothing comes after it.
+ */
+export function createEntryLister(list: ArchiveEntry[], keep?: string, limit = 0): EntryLister {
   let hash: Hash | undefined;
-  return createTarReader({
+  let kept: Uint8Array[] | undefined;
+  const reader = createTarReader({
     entry(entry) {
       list.push({ entry });
+      const wanted = entry.type === 'file' && entry.path === keep && (entry.size ?? 0) <= limit;
+      kept = wanted ? [] : undefined;
       hash = entry.type === 'file' && (entry.size ?? 0) > 0 ? createHash('sha256') : undefined;
     },
     data(bytes) {
       hash?.update(bytes);
+      kept?.push(Uint8Array.from(bytes));
     },
     endOfFile() {
       const last = list.at(-1);
@@ -27,7 +40,11 @@ export function createEntryLister(list: ArchiveEntry[]): TarReader {
       hash = undefined;
     },
   });
+  return { ...reader, lastBytes: () => kept && concatBytes(kept) };
 }
+
+/** eStargz rounds times to seconds. */
+export type TimePrecision = 'seconds' | 'nanoseconds';
 
 export interface Difference {
   readonly field: string;
@@ -39,7 +56,11 @@ export interface Difference {
  * The first field that differs. Times of access and change are not compared, since nothing keeps them, nor are numbers
  * that mean something to other types only, such as a link's device.
  */
-export function tableDifference(table: TableEntry, { entry, sha256 }: ArchiveEntry): Difference | undefined {
+export function tableDifference(
+  table: TableEntry,
+  { entry, sha256 }: ArchiveEntry,
+  precision: TimePrecision,
+): Difference | undefined {
   const isLink = entry.type === 'symlink' || entry.type === 'hardlink';
   const isDevice = entry.type === 'character' || entry.type === 'block';
   const fields: readonly (readonly [string, string, string])[] = [
@@ -52,7 +73,7 @@ export function tableDifference(table: TableEntry, { entry, sha256 }: ArchiveEnt
     ['size', String(table.size), String(entry.type === 'file' ? (entry.size ?? 0) : 0)],
     ['link target', isLink ? table.linkTarget : '', isLink ? (entry.linkTarget ?? '') : ''],
     ['device', isDevice ? deviceOf(table) : '', isDevice ? deviceOf(entry) : ''],
-    ['time', timeOf(table), timeOf(entry)],
+    ['time', timeOf(table.mtime), timeOf(precision === 'seconds' ? rounded(entry.mtime) : entry.mtime)],
     ['extended attributes', xattrsOf(table), xattrsOf(entry)],
     ['contents', contentsOf(table), sha256 ?? 'empty'],
   ];
@@ -79,8 +100,12 @@ function deviceOf({ device }: Pick<TarEntry, 'device'>): string {
   return `${device?.major ?? 0}:${device?.minor ?? 0}`;
 }
 
-function timeOf({ mtime }: Pick<TarEntry, 'mtime'>): string {
-  return `${mtime.seconds}.${String(mtime.nanos).padStart(9, '0')}`;
+function timeOf({ seconds, nanos }: TarTime): string {
+  return `${seconds}.${String(nanos).padStart(9, '0')}`;
+}
+
+function rounded({ seconds, nanos }: TarTime): TarTime {
+  return { seconds: nanos >= 500_000_000 ? seconds + 1n : seconds, nanos: 0 };
 }
 
 function xattrsOf({ xattrs }: Pick<TarEntry, 'xattrs'>): string {

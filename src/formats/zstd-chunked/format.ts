@@ -14,8 +14,12 @@ export const ANNOTATIONS = {
   tarSplitPosition: 'io.github.containers.zstd-chunked.tarsplit-position',
 } as const;
 
-/** The same of eStargz, a gzip format: SHA-256 of the table as decoded. */
+/**
+ * The same of eStargz, a gzip format: digest of the table as decoded. That is the last file of the archive, and JSON
+ * of the same form, with times rounded to seconds.
+ */
 export const ESTARGZ_ANNOTATION = 'containerd.io/snapshot/stargz/toc.digest';
+export const ESTARGZ_TABLE = 'stargz.index.json';
 
 /** The only kind of table that there is, and the version of its JSON. */
 export const TABLE_KIND = 1;
