@@ -90,13 +90,17 @@ export function findEntry(
   return table.slots[slot] - 1;
 }
 
-/** The number of the entry, which is new when it is the `count` from before. Throws `bytes/too-many`. */
+/**
+ * The number of the entry, which is new when it is the `count` from before. `at` is where its bytes are in the arena
+ * already, for those of another entry. Throws `bytes/too-many`.
+ */
 export function addEntry(
   table: ByteTable,
   tag: number,
   bytes: Uint8Array,
   start: number,
   end: number,
+  at?: number,
 ): number {
   const hash = hashBytes(table.seed, tag, bytes, start, end);
   const slot = probe(table, hash, tag, bytes, start, end);
@@ -104,7 +108,7 @@ export function addEntry(
   const entry = table.count;
   if (entry === table.tags.length) growColumns(table);
   table.tags[entry] = tag;
-  table.at[entry] = addToArena(table.arena, bytes, start, end);
+  table.at[entry] = at ?? addToArena(table.arena, bytes, start, end);
   table.lengths[entry] = end - start;
   table.hashes[entry] = hash;
   table.slots[slot] = entry + 1;

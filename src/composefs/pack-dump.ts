@@ -119,7 +119,7 @@ export function packDump(algorithm: VerityAlgorithm, rules: DumpRules): DumpPack
     } else {
       setMetacopy(tree, node, digest);
     }
-    if (digestLength > 0 && (rules !== 'c' || isObjectPath(row))) setRedirectToDigest(tree, node, digest);
+    if (digestLength > 0 && (rules !== 'c' || isObjectPath(row))) setRedirectToDigest(tree, node);
     else if (payload.present) setRedirect(tree, node, payload.bytes, payload.start, payload.end);
   }
 

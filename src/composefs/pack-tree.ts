@@ -79,7 +79,7 @@ function fillContent(packed: PackedTree, number: number, content: RegularContent
   if (digest === undefined) setEmptyMetacopy(packed, number);
   else setMetacopy(packed, number, digest);
   if (content.payload === undefined) {
-    if (digest !== undefined) setRedirectToDigest(packed, number, digest);
+    if (digest !== undefined) setRedirectToDigest(packed, number);
   } else if (content.payload !== '') {
     const bytes = encodeLatin1(content.payload);
     setRedirect(packed, number, bytes, 0, bytes.length);

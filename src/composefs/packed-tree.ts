@@ -4,9 +4,16 @@
  * so it serves once.
  */
 import { addEntry, grown } from '../bytes/byte-table.ts';
-import { encodeLatin1 } from '../bytes/bytes.ts';
+import { decodeLatin1 } from '../bytes/bytes.ts';
+import { decodeHex } from '../bytes/hex.ts';
 import { comparePairs } from '../formats/erofs/xattrs.ts';
-import { createNodeTable, reserveNode, xattrName, type NodeTable } from '../formats/erofs/node-table.ts';
+import {
+  createNodeTable,
+  OBJECT_PATH,
+  reserveNode,
+  xattrName,
+  type NodeTable,
+} from '../formats/erofs/node-table.ts';
 import { VERITY_DIGEST_SIZE, VERITY_HASH_ID, type VerityAlgorithm } from '../formats/fsverity/format.ts';
 import { escapeName } from './overlay-xattrs.ts';
 
@@ -98,19 +105,18 @@ export function addXattrSet(tree: PackedTree, xattrs: ReadonlyMap<string, Uint8A
 export const METACOPY = 'trusted.overlay.metacopy';
 export const REDIRECT = 'trusted.overlay.redirect';
 const NO_BYTES = new Uint8Array(0);
-const HEX = encodeLatin1('0123456789abcdef');
 const SLASH = 0x2f;
-const metacopyValue = new Uint8Array(4 + 64);
-const redirectValue = new Uint8Array(2 + 2 * 64);
+/** struct ovl_metacopy: version, length, flags, hash id; then the digest. */
+const METACOPY_HEADER = 4;
+const metacopyValue = new Uint8Array(METACOPY_HEADER + 64);
 
 /** A file whose digest is known: overlayfs demands it of the content. */
 export function setMetacopy(tree: PackedTree, node: number, digest: Uint8Array): void {
-  // struct ovl_metacopy: version, length, flags, hash id, digest.
   const size = VERITY_DIGEST_SIZE[tree.algorithm];
-  metacopyValue[1] = 4 + size;
+  metacopyValue[1] = METACOPY_HEADER + size;
   metacopyValue[3] = VERITY_HASH_ID[tree.algorithm];
-  for (let at = 0; at < size; at++) metacopyValue[4 + at] = digest[at];
-  tree.metacopy[node] = addPair(tree, METACOPY, metacopyValue, 0, 4 + size);
+  for (let at = 0; at < size; at++) metacopyValue[METACOPY_HEADER + at] = digest[at];
+  tree.metacopy[node] = addPair(tree, METACOPY, metacopyValue, 0, METACOPY_HEADER + size);
 }
 
 /** A file whose digest is not known. */
@@ -118,17 +124,13 @@ export function setEmptyMetacopy(tree: PackedTree, node: number): void {
   tree.metacopy[node] = addPair(tree, METACOPY, NO_BYTES);
 }
 
-/** The content is where its digest says: `/xx/rest`. */
-export function setRedirectToDigest(tree: PackedTree, node: number, digest: Uint8Array): void {
-  const size = VERITY_DIGEST_SIZE[tree.algorithm];
-  let to = 0;
-  redirectValue[to++] = SLASH;
-  for (let at = 0; at < size; at++) {
-    if (at === 1) redirectValue[to++] = SLASH;
-    redirectValue[to++] = HEX[digest[at] >> 4];
-    redirectValue[to++] = HEX[digest[at] & 15];
-  }
-  tree.redirect[node] = addPair(tree, REDIRECT, redirectValue, 0, to);
+/** The content is where its digest says: `/xx/rest`. Its metacopy is set. */
+export function setRedirectToDigest(tree: PackedTree, node: number): void {
+  const { pairs } = tree.nodes.xattrs;
+  const metacopy = tree.metacopy[node];
+  const start = pairs.at[metacopy] + METACOPY_HEADER;
+  const end = pairs.at[metacopy] + pairs.lengths[metacopy];
+  tree.redirect[node] = addEntry(pairs, OBJECT_PATH, pairs.arena.bytes, start, end, start);
 }
 
 /** The content is at this path among the objects. */
@@ -139,8 +141,19 @@ export function setRedirect(
   start: number,
   end: number,
 ): void {
+  const digest = digestOfPath(decodeLatin1(bytes.subarray(start, end)));
+  if (digest !== undefined) {
+    tree.redirect[node] = addEntry(tree.nodes.xattrs.pairs, OBJECT_PATH, digest, 0, digest.length);
+    return;
+  }
   const value = new Uint8Array(1 + end - start);
   value[0] = SLASH;
   value.set(bytes.subarray(start, end), 1);
   tree.redirect[node] = addPair(tree, REDIRECT, value);
+}
+
+/** Of `xx/rest`, if it is that of a digest. */
+function digestOfPath(path: string): Uint8Array | undefined {
+  if (!/^[0-9a-f]{2}\/(?:[0-9a-f]{62}|[0-9a-f]{126})$/.test(path)) return undefined;
+  return decodeHex(path.replace('/', ''));
 }

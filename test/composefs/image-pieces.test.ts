@@ -10,6 +10,7 @@ import { packDump } from '../../src/composefs/pack-dump.ts';
 import { isBootsealError } from '../../src/errors.ts';
 import type { ErofsDialect, ErofsVersion } from '../../src/formats/erofs/format.ts';
 import type { InodeList } from '../../src/formats/erofs/node-table.ts';
+import { readErofs } from '../../src/formats/erofs/reader.ts';
 import { streamInodes, writeInodes } from '../../src/formats/erofs/writer.ts';
 import { readDump } from '../../src/formats/composefs-dump/reader.ts';
 import { verityDigest } from '../../src/formats/fsverity/digest.ts';
@@ -63,11 +64,32 @@ test('large trees, contents and attributes, of many pieces', () => {
       `/d/${'n'.repeat(at % 200)}${at} 100 100644 1 0 0 0 ${at % 3}.0 ${digest.slice(0, 2)}/${digest.slice(2)} - ${digest} ${label}`,
     );
   }
-  // Much behind one inode, and many blocks of one file.
+  // Much behind one inode, and blocks of their own.
   lines.push(`/long 0 100644 1 0 0 0 1.0 - - - user.long=${'v'.repeat(3000)}`);
-  lines.push(`/large 1000000 100644 1 0 0 0 1.0 - ${'c'.repeat(1_000_000)} -`);
+  for (let at = 0; at < 300; at++) lines.push(`/large${at} 5000 100644 1 0 0 0 1.0 - ${'c'.repeat(5000)} -`);
   const text = `${lines.join('\n')}\n`;
   for (const version of [0, 1] as const) assert.ok(comparePieces(text, version, 'c') > 5);
+});
+
+test('a path of an object is one attribute, whether a digest gives it or the dump', () => {
+  const digest = 'cd'.repeat(32);
+  const path = `${digest.slice(0, 2)}/${digest.slice(2)}`;
+  const text = [
+    '/ 4096 40755 2 0 0 0 1.0 - - -',
+    `/a 100 100644 1 0 0 0 1.0 ${path} - ${digest}`,
+    `/b 100 100644 1 0 0 0 1.0 ${path} - -`,
+    `/c 100 100644 1 0 0 0 1.0 ${path.toUpperCase()} - -`,
+    '',
+  ].join('\n');
+  for (const version of [0, 1] as const) {
+    const { inodes } = readErofs(writeInodes(inodesOf(text, version, 'c'), version, 'c'));
+    const redirects = (kind: 'own' | 'shared'): string[] =>
+      [...inodes.values()]
+        .flatMap((inode) => inode[kind].filter(({ name }) => name === 'trusted.overlay.redirect'))
+        .map(({ value }) => Buffer.from(value).toString('latin1'));
+    assert.deepEqual(redirects('shared'), [`/${path}`, `/${path}`]);
+    assert.deepEqual(redirects('own'), [`/${path.toUpperCase()}`]);
+  }
 });
 
 test('the digest is that of the bytes', () => {

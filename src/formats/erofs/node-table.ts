@@ -13,7 +13,17 @@ import {
 import { encodeLatin1 } from '../../bytes/bytes.ts';
 import { FILE_TYPES, type FileType } from './format.ts';
 
-/** Names of attributes by number, and each (name, value) pair as an entry whose tag is the name. */
+/**
+ * The number of the first name, which stands for values that are paths of objects: such a value is kept as the digest
+ * that it is made of, in half the bytes, which are those of another attribute mostly.
+ */
+export const OBJECT_PATH = 0;
+const OBJECT_PATH_NAME = 'trusted.overlay.redirect';
+
+/**
+ * Names of attributes by number, and each (name, value) pair as an entry whose tag is the name. One pair has one number:
+ * what can be an {@link OBJECT_PATH} is one.
+ */
 export interface XattrPairs {
   readonly names: string[];
   readonly numbers: Map<string, number>;
@@ -58,7 +68,7 @@ export function createNodeTable(capacity = 64): NodeTable {
   return {
     arena,
     names: createByteTable(arena, capacity),
-    xattrs: { names: [], numbers: new Map(), pairs: createByteTable(arena) },
+    xattrs: { names: [OBJECT_PATH_NAME], numbers: new Map(), pairs: createByteTable(arena) },
     mode: new Uint16Array(capacity),
     uid: new Uint32Array(capacity),
     gid: new Uint32Array(capacity),

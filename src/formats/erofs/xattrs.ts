@@ -11,7 +11,7 @@ import {
   type ErofsDialect,
   type ErofsVersion,
 } from './format.ts';
-import type { InodeList, NodeTable } from './node-table.ts';
+import { OBJECT_PATH, type InodeList, type NodeTable } from './node-table.ts';
 import type { Output } from './output.ts';
 
 /** A name as an entry holds it. */
@@ -139,7 +139,7 @@ function writeEntry(
 ): number {
   const { tags, at, lengths } = nodes.xattrs.pairs;
   const { prefix, suffix } = names[tags[pair]];
-  const length = lengths[pair];
+  const length = valueLength(nodes, pair);
   target[offset] = suffix.length;
   target[offset + 1] = prefix;
   view.setUint16(offset + 2, length, true);
@@ -147,16 +147,43 @@ function writeEntry(
   for (const byte of suffix) target[to++] = byte;
   const kept = nodes.arena.bytes;
   const from = at[pair];
-  if (length < 128) for (let byte = 0; byte < length; byte++) target[to + byte] = kept[from + byte];
+  if (tags[pair] === OBJECT_PATH) writeObjectPath(target, to, kept, from, lengths[pair]);
+  else if (length < 128) for (let byte = 0; byte < length; byte++) target[to + byte] = kept[from + byte];
   else target.set(kept.subarray(from, from + length), to);
   return offset + entrySize(nodes, names, pair);
 }
 
 /** Entries are padded to words. */
 function entrySize(nodes: NodeTable, names: readonly XattrName[], pair: number): number {
-  const { tags, lengths } = nodes.xattrs.pairs;
-  return (XATTR_ENTRY_HEADER + names[tags[pair]].suffix.length + lengths[pair] + 3) & ~3;
+  const { tags } = nodes.xattrs.pairs;
+  return (XATTR_ENTRY_HEADER + names[tags[pair]].suffix.length + valueLength(nodes, pair) + 3) & ~3;
 }
+
+function valueLength({ xattrs: { pairs } }: NodeTable, pair: number): number {
+  const length = pairs.lengths[pair];
+  return pairs.tags[pair] === OBJECT_PATH ? 2 * length + 2 : length;
+}
+
+/** `/xx/rest` of the digest at `from`. */
+function writeObjectPath(
+  target: Uint8Array,
+  offset: number,
+  digest: Uint8Array,
+  from: number,
+  length: number,
+): void {
+  let to = offset;
+  target[to++] = SLASH;
+  for (let at = 0; at < length; at++) {
+    if (at === 1) target[to++] = SLASH;
+    const byte = digest[from + at];
+    target[to++] = HEX[byte >> 4];
+    target[to++] = HEX[byte & 15];
+  }
+}
+
+const HEX = encodeLatin1('0123456789abcdef');
+const SLASH = 0x2f;
 
 function splitName(name: string, version: ErofsVersion): XattrName {
   const known = XATTR_PREFIXES.find(
@@ -182,9 +209,13 @@ function tableOrder(
     version === 2
       ? (a: number, b: number): number =>
           names[a].prefix - names[b].prefix || Buffer.compare(names[a].suffix, names[b].suffix)
-      : (a: number, b: number): number => (nodes.xattrs.names[a] < nodes.xattrs.names[b] ? 1 : -1);
+      : (a: number, b: number): number => compareText(nodes.xattrs.names[b], nodes.xattrs.names[a]);
   const sorted = names.map((_, number) => number).sort(byName);
-  for (const [rank, number] of sorted.entries()) ranks[number] = rank;
+  // A name may have two numbers, which are of one rank.
+  for (const [rank, number] of sorted.entries()) {
+    const same = rank > 0 && byName(sorted[rank - 1], number) === 0;
+    ranks[number] = same ? ranks[sorted[rank - 1]] : rank;
+  }
   return (a, b) => {
     const rank = ranks[pairs.tags[a]] - ranks[pairs.tags[b]];
     if (rank !== 0) return rank;
@@ -192,13 +223,32 @@ function tableOrder(
   };
 }
 
-function compareValues({ arena, xattrs: { pairs } }: NodeTable, a: number, b: number): number {
-  return compareInArena(arena.bytes, pairs.at[a], pairs.lengths[a], pairs.at[b], pairs.lengths[b]);
+function compareText(a: string, b: string): number {
+  return a === b ? 0 : a < b ? -1 : 1;
+}
+
+function compareValues(nodes: NodeTable, a: number, b: number): number {
+  const { tags, at, lengths } = nodes.xattrs.pairs;
+  // Paths are in the order of their digests.
+  if ((tags[a] === OBJECT_PATH) === (tags[b] === OBJECT_PATH)) {
+    return compareInArena(nodes.arena.bytes, at[a], lengths[a], at[b], lengths[b]);
+  }
+  return Buffer.compare(valueOf(nodes, a), valueOf(nodes, b));
+}
+
+function valueOf(nodes: NodeTable, pair: number): Uint8Array {
+  const { tags, at, lengths } = nodes.xattrs.pairs;
+  const kept = nodes.arena.bytes.subarray(at[pair], at[pair] + lengths[pair]);
+  if (tags[pair] !== OBJECT_PATH) return kept;
+  const path = new Uint8Array(valueLength(nodes, pair));
+  writeObjectPath(path, 0, kept, 0, kept.length);
+  return path;
 }
 
 /** By name, then by length of the value, then by its bytes: the order of versions 0 and 1. */
 export function comparePairs(nodes: NodeTable, a: number, b: number): number {
   const { pairs, names } = nodes.xattrs;
-  if (pairs.tags[a] !== pairs.tags[b]) return names[pairs.tags[a]] < names[pairs.tags[b]] ? -1 : 1;
-  return pairs.lengths[a] - pairs.lengths[b] || compareValues(nodes, a, b);
+  const { tags } = pairs;
+  const order = tags[a] === tags[b] ? 0 : compareText(names[tags[a]], names[tags[b]]);
+  return order || valueLength(nodes, a) - valueLength(nodes, b) || compareValues(nodes, a, b);
 }
