@@ -144,7 +144,6 @@ export function createLayerApplier(tree: Tree, options: ApplyOptions): TarReader
       inline = new Uint8Array(size);
       return { kind: 'regular', stat: statOf(entry), content: { kind: 'inline', bytes: inline } };
     }
-    external = { kind: 'external', size, digests: {}, entry: usage.entries };
     keep = capture(path, size);
     if (keep) usage.capturedBytes += size;
     if (usage.capturedBytes > limits.capturedBytes) {
@@ -153,7 +152,7 @@ export function createLayerApplier(tree: Tree, options: ApplyOptions): TarReader
         `over ${limits.capturedBytes} bytes of files that are looked into`,
       );
     }
-    hasher.begin(external.digests);
+    external = { kind: 'external', size, digests: hasher.begin(), entry: usage.entries };
     return { kind: 'regular', stat: statOf(entry), content: external };
   }
 

@@ -5,11 +5,12 @@
 import { VERITY_BLOCK, VERITY_DIGEST_SIZE } from '../formats/fsverity/format.ts';
 import { createMerkleTree } from '../formats/fsverity/merkle.ts';
 import type { BlockHashes, HashPool } from './ports.ts';
+import { createDigestStore } from './digest-store.ts';
 import type { VerityDigests } from './tree.ts';
 
 export interface ContentHasher {
-  /** The next file. Its digests are written to `digests` once they are known. */
-  begin(digests: VerityDigests): void;
+  /** The next file. Its digests are in what is returned once they are known. */
+  begin(): VerityDigests;
   write(bytes: Uint8Array): void;
   endOfFile(): void;
   /** After it every digest is there. */
@@ -27,15 +28,16 @@ interface Run {
 
 export function createContentHasher(pool: HashPool): ContentHasher {
   const trees = pool.algorithms.map((algorithm) => ({ algorithm, tree: createMerkleTree(algorithm) }));
+  const store = createDigestStore(pool.algorithms);
   let buffer: Uint8Array | undefined;
   let used = 0;
   let runs: Run[] = [];
   let current: VerityDigests = {};
   let size = 0;
 
-  function begin(digests: VerityDigests): void {
-    current = digests;
+  function begin(): VerityDigests {
     size = 0;
+    return (current = store.add());
   }
 
   function write(bytes: Uint8Array): void {

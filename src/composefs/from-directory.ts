@@ -188,8 +188,7 @@ function createFileReader(
         );
       }
       const kept = keep ? new Uint8Array(size) : undefined;
-      const digests: VerityDigests = {};
-      if (size > INLINE_MAX) hasher.begin(digests);
+      const digests: VerityDigests = size > INLINE_MAX ? hasher.begin() : {};
       let at = 0;
       for await (const piece of pieces(entry)) {
         kept?.set(piece, at);
