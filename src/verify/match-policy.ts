@@ -51,7 +51,7 @@ export async function matchPolicy(
   const { image, policyFile, registriesDirectory: directory } = request;
   const search = await searchPolicyFile({ env, ...(policyFile !== undefined && { file: policyFile }) });
   const { policy } = await loadPolicy({ env, file: search.file });
-  const matched = matchLoaded(policy, image, await pathOf(image));
+  const matched = matchLoaded(policy, await locate(image, env), await pathOf(image));
   const registries =
     image.transport === 'docker'
       ? settingsOf(
@@ -61,6 +61,12 @@ export async function matchPolicy(
         )
       : [];
   return { image: formatImageName(image), search, ...matched, registries };
+}
+
+/** Scopes of podman's store speak of where it lies, and of image IDs. */
+async function locate(image: ImageName, env: NodeJS.ProcessEnv): Promise<ImageName> {
+  if (image.transport !== 'containers-storage') return image;
+  return (await import('../stores/containers-storage/source.ts')).locateStorageName(image, env);
 }
 
 function matchLoaded(

@@ -11,6 +11,7 @@ import { parseImageName } from '../../src/formats/reference/image-name.ts';
 import { encodeTarSplit } from '../../src/formats/tarsplit/writer.ts';
 import { loadImage } from '../../src/stores/load-image.ts';
 import { openSource } from '../../src/stores/open.ts';
+import { locateStorageName } from '../../src/stores/containers-storage/source.ts';
 import { resolveWithin } from '../../src/stores/containers-storage/store.ts';
 import { archive, entry, file } from '../support/layers.ts';
 import { json, makeImage, readBlob, readImage } from '../support/test-image.ts';
@@ -119,6 +120,34 @@ describe('an image of a store', () => {
     for (const name of ['', '@', 'a.test/x@nothex', 'UPPER', '[vfs@/x]y']) {
       await assert.rejects(async () => openSource(parseImageName(store + name)), { exit: 2 });
     }
+  });
+
+  it('has the scopes of policies without being opened, and without being there', async () => {
+    const store = await makeStore();
+    const locate = async (name: string): Promise<readonly string[]> => {
+      const parsed = parseImageName(store + name);
+      assert(parsed.transport === 'containers-storage');
+      return (await locateStorageName(parsed)).scopes!;
+    };
+    for (const name of [
+      'busybox',
+      'a.test/x:v1',
+      `a.test/x@${image.manifest.digest}`,
+      `a.test/x:v1@${ID}`,
+      ID,
+    ]) {
+      const opened = await openSource(parseImageName(store + name));
+      assert(opened.name.transport === 'containers-storage');
+      assert.deepEqual(await locate(name), opened.name.scopes, name);
+      await opened.close();
+    }
+    const place = `[vfs@${root}]`;
+    const names = ['a.test/x:v2', 'a.test/x', 'a.test'].map((scope) => place + scope);
+    assert.deepEqual(await locate('a.test/x:v2'), [...names, place, `[${root}]`]);
+    for (const name of ['@abc', `a.test/x:v1@${'0'.repeat(64)}`])
+      await assert.rejects(locate(name), { code: 'containers-storage/no-such-image' });
+    await rm(join(root, 'vfs-images'), { recursive: true });
+    await assert.rejects(locate('busybox'), { code: 'containers-storage/no-store' });
   });
 
   it('that came compressed gives its layers decoded; its own blobs are gone, and it says so', async () => {

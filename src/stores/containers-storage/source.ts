@@ -10,6 +10,7 @@ import { MAX_CONFIG_SIZE } from '../../formats/oci/config.ts';
 import type { Descriptor } from '../../formats/oci/descriptor.ts';
 import { digestOf, digestParts, type Digest } from '../../formats/oci/digest.ts';
 import { MAX_MANIFEST_SIZE, parseManifest } from '../../formats/oci/manifest.ts';
+import type { DockerReference } from '../../formats/reference/docker-reference.ts';
 import type { ImageName } from '../../formats/reference/image-name.ts';
 import { readTarSplit } from '../../formats/tarsplit/reader.ts';
 import { checkedBlob, checkedForReader, digestMismatch, sizeMismatch } from '../checked-blob.ts';
@@ -61,6 +62,28 @@ export async function openStorageSource(name: StorageName, env?: NodeJS.ProcessE
     };
   } catch (error) {
     throw isBootsealError(error) ? withDetails(error, { where: store.root }) : error;
+  }
+}
+
+/**
+ * The name with the scopes that policies have for it, also of an image that is not there (yet): then those without an
+ * image ID. Throws `containers-storage/no-store`, and `containers-storage/no-such-image` where an ID is all that is given.
+ */
+export async function locateStorageName(name: StorageName, env?: NodeJS.ProcessEnv): Promise<StorageName> {
+  const reference = parseStorageReference(name.reference);
+  const store = await openStore(reference, env);
+  const place = (named: DockerReference | undefined, id: string | undefined): StorageName => ({
+    ...name,
+    ...(named && { named }),
+    scopes: storageScopes(store.driver, store.root, named, id),
+  });
+  try {
+    const { image, byId } = findImage(store, reference);
+    return place(byId && reference.id === undefined ? undefined : reference.named, image.id);
+  } catch (error) {
+    if (!isBootsealError(error) || error.code !== 'containers-storage/no-such-image') throw error;
+    if (reference.named === undefined || reference.id !== undefined) throw error;
+    return place(reference.named, undefined);
   }
 }
 
