@@ -83,7 +83,11 @@ describe('podman image trust show', () => {
     const folder = await init('shown-others', true);
     const [policy, directory] = [join(folder, 'policy.json'), join(folder, 'registries.d')];
     const shown = show(policy, directory);
+    // A store of podman's is one when it has an image.
+    kit.put('shown/any:v1');
+    assert.equal(await kit.agree('shown/any:v1', kit.wanting({ type: 'insecureAcceptAnything' })), true);
     const images: Readonly<Record<string, string>> = {
+      'containers-storage': kit.podman.inStore('a.test/x:v1'),
       dir: 'dir:/x',
       'docker-archive': 'docker-archive:/x',
       oci: 'oci:/x:v1',

@@ -234,7 +234,7 @@ describe('podman push', () => {
   });
 });
 
-describe('podman build', () => {
+describe('podman build, create and save', () => {
   test('takes a base image that we signed, and not one that nobody did', async () => {
     kit.put('build/base:v1');
     kit.put('build/base:v2', 'other');
@@ -262,5 +262,49 @@ describe('podman build', () => {
       assert.equal(verdict.allowed, allowed);
       if (!allowed) assert.ok(built.stderr.includes(verdict.message!), built.stderr);
     }
+  });
+
+  test('create: a container of a signed image only', async () => {
+    kit.put('create/app:v1');
+    kit.put('create/app:v2', 'other');
+    await kit.attach('create/app:v1');
+    const policy = join(kit.podman.home, '.config/containers/policy.json');
+    writeFileSync(policy, readFileSync(kit.wanting(sigstore(kit.key.publicFile))));
+    const options = ['--quiet', '--pull=always', '--tls-verify=false', '--arch', 'amd64'];
+    const made: boolean[] = [];
+    for (const image of ['create/app:v1', 'create/app:v2']) {
+      const created = kit.podman.run('create', ...options, kit.nameOf(image), '/x');
+      const { allowed, message = '' } = await kit.verdictOf(image);
+      assert.equal(created.status === 0, allowed, created.stderr);
+      if (!allowed) assert.ok(created.stderr.includes(message), created.stderr);
+      made.push(allowed);
+    }
+    rmSync(policy);
+    assert.deepEqual(made, [true, false]);
+  });
+
+  test('save: from its store, where the policy speaks of the store or of the image ID', async () => {
+    kit.put('save/app:v1');
+    const image = kit.nameOf('save/app:v1');
+    const accept = [{ type: 'insecureAcceptAnything' }];
+    const options = ['--quiet', '--tls-verify=false', '--arch', 'amd64'];
+    const id = kit.podman
+      .ok('pull', ...options, '--signature-policy', kit.wanting(...accept), image)
+      .stdout.trim();
+    const store = kit.podman.inStore('').replace(/^[^:]*:/, '');
+    const policy = join(kit.podman.home, '.config/containers/policy.json');
+    const saved: boolean[] = [];
+    for (const scope of ['', store, `${store}@${id}`, `${store}${image}`, store.replace('vfs@', '')]) {
+      const transports = { 'containers-storage': { [scope]: accept } };
+      writeFileSync(policy, JSON.stringify({ default: [{ type: 'reject' }], transports }));
+      const file = kit.workshop.path(`saved-${saved.length}.tar`);
+      const { status, stderr } = kit.podman.run('save', '--quiet', '--output', file, image);
+      // podman asks for what it has found: the ID.
+      const { allowed } = await kit.verdictOf(kit.podman.inStore(`@${id}`));
+      assert.equal(status, allowed ? 0 : 125, `${scope}: ${stderr}`);
+      saved.push(allowed);
+    }
+    rmSync(policy);
+    assert.deepEqual(saved, [true, true, true, false, true]);
   });
 });

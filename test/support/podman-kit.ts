@@ -70,6 +70,8 @@ export const signedBy = (keyPath: string, signedIdentity?: object): object => ({
   ...(signedIdentity && { signedIdentity }),
 });
 
+const hasTransport = /^(?:oci|dir|containers-storage):/;
+
 export async function startPodmanKit(): Promise<PodmanKit> {
   const workshop = makeWorkshop();
   const lookaside = workshop.path('lookaside');
@@ -82,11 +84,11 @@ export async function startPodmanKit(): Promise<PodmanKit> {
   const stranger = await workshop.makeKey('stranger');
   const podman = makePodman(workshop.folder, registry.host, lookaside, theirs.env);
 
-  const nameOf = (image: string): string => (image.includes(':/') ? image : `${registry.host}/${image}`);
+  const nameOf = (image: string): string => (hasTransport.test(image) ? image : `${registry.host}/${image}`);
   const place = (image: string): ReturnType<typeof dockerName> => dockerName(nameOf(image));
 
   function put(image: string, from = 'app'): void {
-    const target = image.includes(':/') ? image : `docker://${nameOf(image)}`;
+    const target = hasTransport.test(image) ? image : `docker://${nameOf(image)}`;
     const source = `dir:${vectorPath('policy', 'images', from)}`;
     peerOk('skopeo', ['--insecure-policy', 'copy', '--all', '--dest-tls-verify=false', source, target]);
   }
@@ -111,7 +113,7 @@ export async function startPodmanKit(): Promise<PodmanKit> {
     { as = 'podman', architecture = 'amd64' }: Asked = {},
   ): Promise<Verdict> {
     const platform = { os: 'linux', architecture };
-    const parsed = image.includes(':/') ? parseImageName(image) : place(image);
+    const parsed = hasTransport.test(image) ? parseImageName(image) : place(image);
     const request = { image: parsed, as, platform, ...(policyFile !== undefined && { policyFile }) };
     try {
       const result = await verifyImage(request, { env: { ...process.env, HOME: podman.home } });

@@ -8,6 +8,8 @@ export interface Podman {
   readonly home: string;
   /** `registries.d` of the home. */
   readonly registriesDirectory: string;
+  /** The name of an image in its store, for bootseal. */
+  inStore(name: string): string;
   /** `podman ARGS` to its end. */
   run(...args: readonly string[]): PeerResult;
   /** As `run`, for what must succeed; throws with what it printed. */
@@ -51,6 +53,7 @@ export function makePodman(
   return {
     home,
     registriesDirectory,
+    inStore: (name) => `containers-storage:[vfs@${join(folder, 'store')}]${name}`,
     run,
     ok(...args) {
       const result = run(...args);
