@@ -23,6 +23,21 @@ export function escapeLines(text: string): string[] {
   return text.split('\n').map(escapeText);
 }
 
+/**
+ * JSON text whose strings a terminal may see: what {@link escapeText} shows is written as `\\u` escapes, which parse to
+ * the same strings. Line feeds stay, being those between members.
+ */
+export function escapeJson(json: string): string {
+  return json.replace(UNSAFE, (character) =>
+    character === '\n'
+      ? character
+      : Array.from(
+          { length: character.length },
+          (_, at) => `\\u${character.charCodeAt(at).toString(16).padStart(4, '0')}`,
+        ).join(''),
+  );
+}
+
 function escapeOne(character: string): string {
   const short = SHORT[character];
   if (short !== undefined) return short;

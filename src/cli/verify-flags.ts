@@ -3,6 +3,7 @@ import type { FlagParametersForType } from '@stricli/core';
 import { TOOLS, type Tool } from '../verify/as-tool.ts';
 import { text, usageError, type Outcome } from './command.ts';
 import type { CliContext } from './context.ts';
+import { judgeFlags } from './policy-flags.ts';
 import { sealedFlags, type SealedFlags } from './sealed-chain.ts';
 import { transportOptions } from './transport-flags.ts';
 
@@ -32,7 +33,7 @@ export const verifyFlags: FlagParametersForType<VerifyFlags> = {
     brief: 'the verdict of that tool, by its own rule: podman (and skopeo), bootc, or cosign with --key',
   },
   key: { ...file, brief: 'with --as cosign: the public key' },
-  bundlePolicy: { ...file, brief: 'what to ask of cosign 3 bundles, instead of /etc/bootseal/bundles.json' },
+  bundlePolicy: judgeFlags.bundlePolicy,
   offline: { ...flag, brief: 'IMAGE is a folder (dir:, oci:); ask nothing of the network' },
   identity: {
     ...file,

@@ -16,7 +16,6 @@ export function verifyRequest(flags: VerifyFlags): VerifyManyRequest {
     ...policyFiles(flags),
     ...(flags.platform && { platform: flags.platform }),
     ...(flags.as !== undefined && flags.as !== 'cosign' && { as: flags.as }),
-    ...(flags.bundlePolicy !== undefined && { bundlePolicyFile: flags.bundlePolicy }),
   };
 }
 

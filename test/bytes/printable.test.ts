@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { assert as check, property, string } from 'fast-check';
-import { escapeLines, escapeText } from '../../src/bytes/printable.ts';
+import { escapeJson, escapeLines, escapeText } from '../../src/bytes/printable.ts';
 
 const cases: readonly (readonly [what: string, text: string, shown: string])[] = [
   ['plain text', 'quay.io/acme/os:10', 'quay.io/acme/os:10'],
@@ -35,4 +35,14 @@ test('what is shown holds no control or invisible character, and escaping it aga
 
 test('lines of our own making stay lines', () => {
   assert.deepEqual(escapeLines('one\ntwo\u001b'), ['one', 'two\\x1b']);
+});
+
+test('JSON for a terminal parses to the same value and holds nothing but line feeds', () => {
+  check(
+    property(string({ unit: 'binary' }), (text) => {
+      const shown = escapeJson(JSON.stringify({ [text]: text }, undefined, 2));
+      assert.doesNotMatch(shown.replaceAll('\n', ''), /\p{Cc}|\p{Cs}|[\u2028-\u202e\u2066-\u2069]/u);
+      assert.deepEqual(Object.entries(JSON.parse(shown) as object), [[text, text]]);
+    }),
+  );
 });

@@ -4,7 +4,7 @@ import { formatPlatform } from '../../formats/oci/platform.ts';
 import { formatReference } from '../../formats/reference/docker-reference.ts';
 import type { StepDetail } from '../../steps.ts';
 import type { DescribedRequirement } from '../../trust/requirements/describe.ts';
-import type { LookedIn, RequirementVerdict, SignatureVerdict } from '../../trust/verdict.ts';
+import type { BundleVerdict, LookedIn, RequirementVerdict, SignatureVerdict } from '../../trust/verdict.ts';
 import type { Explanation } from '../../verify/explain.ts';
 import type { JudgedManifest } from '../../verify/judge.ts';
 import { searchFacts, settingFacts, walkFacts } from './match.ts';
@@ -43,6 +43,7 @@ function manifestFacts(
   return [
     { label: 'digest', value: `${manifest.digest}${which}: ${outcome}${aside}` },
     ...verdict.requirements.flatMap((requirement, at) => requirementFacts(requirement, described[at], at)),
+    ...(verdict.bundles ?? []).map(bundleFact),
     ...lookedIn.map((place) => lookedInFact(place)),
   ];
 }
@@ -52,6 +53,11 @@ function requirementFacts(
   described: DescribedRequirement | undefined,
   at: number,
 ): readonly StepDetail[] {
+  // A bundle that does for signatures leaves a requirement that takes anything in the place of the policy's own.
+  if (type === 'insecureAcceptAnything' && described !== undefined && described.type !== type) {
+    const asked = described.wants === undefined ? described.type : `${described.type}, ${described.wants}`;
+    return [{ label: at === 0 ? 'required' : 'and', value: `${escapeText(asked)}: a bundle does for it` }];
+  }
   const name = wants === undefined ? type : `${type}, ${wants}`;
   const lines = [`${escapeText(name)}: ${allowed ? 'passes' : 'fails'}`];
   if (described?.identity !== undefined) {
@@ -80,6 +86,18 @@ function signatureLines(signature: SignatureVerdict, number: number): string[] {
   }
   if (loggedAt !== undefined) lines.push(`            logged at ${escapeText(loggedAt)}`);
   return lines;
+}
+
+/** What bundles.json asked for. */
+function bundleFact({ use, wants, allowed, message, reasonCode, signatures }: BundleVerdict): StepDetail {
+  const name = `${use === 'require' ? 'required' : 'would do'}: ${wants}`;
+  const lines = [`${escapeText(name)}: ${allowed ? 'there' : 'not there'}`];
+  for (const [number, signature] of signatures.entries())
+    lines.push(...signatureLines(signature, number + 1));
+  if (signatures.length === 0 && message !== undefined) {
+    lines.push(`${escapeText(message)}  ${escapeText(reasonCode ?? '')}`);
+  }
+  return { label: 'bundle', value: lines.join('\n') };
 }
 
 function lookedInFact({ place, result, setting }: LookedIn): StepDetail {

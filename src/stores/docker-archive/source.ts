@@ -127,7 +127,7 @@ async function openArchive(path: string, signal: AbortSignal | undefined): Promi
         'docker-archive/malformed',
         `the archive has no ${JSON.stringify(inner.slice(0, 200))}`,
         {
-          hint: 'the archive is incomplete; save the image again',
+          hint: 'the archive is incomplete, or in OCI layout, which oci-archive: reads',
         },
       );
     };

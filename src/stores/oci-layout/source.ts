@@ -63,7 +63,7 @@ async function readDocument(
   const file = await files.open(path, options);
   if (file === undefined) {
     throw new BootsealError('oci/bad-layout', `${name.path} has no ${path}`, {
-      hint: 'an OCI layout holds oci-layout, index.json and blobs/',
+      hint: 'an OCI layout holds oci-layout, index.json and blobs/; dir: and docker-archive: read what is no such thing',
     });
   }
   if (file.size <= limit) return readAll(file.bytes, limit, path);

@@ -121,7 +121,7 @@ export function replyError(reply: FailedReply, what: string): BootsealError {
   const error = new BootsealError(
     ...replyParts(reply.status, said.codes, `${what}: ${said.text || `HTTP ${reply.status}`}`),
     {
-      hint: replyHint(reply.status),
+      hint: replyHint(reply.status, said.codes),
       where: safeUrl(reply.url),
     },
   );
@@ -143,7 +143,9 @@ function replyParts(status: number, codes: readonly string[], message: string): 
   return ['registry/unexpected-status', message];
 }
 
-function replyHint(status: number): string {
+function replyHint(status: number, codes: readonly string[]): string {
+  if (codes.includes('MANIFEST_BLOB_UNKNOWN'))
+    return 'what the manifest names has to be there before it: copy all of an index (--all)';
   if (status === 401)
     return 'log in (podman login, skopeo login) or give --authfile; check that the password is right';
   if (status === 403) return 'your account may not do this; ask the owner of the repository';

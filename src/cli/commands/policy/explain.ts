@@ -2,11 +2,11 @@
 import type { Platform } from '../../../formats/oci/descriptor.ts';
 import { defineCommand, imageArgument, type Command } from '../../command.ts';
 import { platformFlag } from '../../platform-flag.ts';
-import { policyFiles, policyFlags, type PolicyFlags } from '../../policy-flags.ts';
+import { judgeFlags, policyFiles, type JudgeFlags } from '../../policy-flags.ts';
 import { explainFacts } from '../../render/explain.ts';
 import { transportFlags, transportOptions, type TransportFlags } from '../../transport-flags.ts';
 
-interface ExplainFlags extends PolicyFlags, TransportFlags {
+interface ExplainFlags extends JudgeFlags, TransportFlags {
   readonly all: boolean;
   readonly requireSigned: boolean;
   readonly platform?: Platform;
@@ -25,7 +25,7 @@ export const command: Command = defineCommand<ExplainFlags, [image: string]>({
       withNegated: false,
       brief: 'refuse where the policy asks for no signature',
     },
-    ...policyFlags,
+    ...judgeFlags,
     platform: platformFlag,
     ...transportFlags,
   },
