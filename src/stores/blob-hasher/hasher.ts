@@ -7,7 +7,6 @@ import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { BootsealError } from '../../errors.ts';
 import type { DigestAlgorithm } from '../../formats/oci/digest.ts';
-import { sharedBuffer } from '../shared-buffer.ts';
 import type { FromHasher, ToHasher } from './messages.ts';
 
 /** The digest of one blob in the making. */
@@ -174,7 +173,7 @@ function isShared(part: Uint8Array): boolean {
 }
 
 function shared(part: Uint8Array): Uint8Array {
-  const copy = sharedBuffer(part.length);
+  const copy = new Uint8Array(new SharedArrayBuffer(part.length));
   copy.set(part);
   return copy;
 }

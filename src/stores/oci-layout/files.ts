@@ -3,7 +3,7 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { ReadOptions } from '../image.ts';
-import { sharedBuffer } from '../shared-buffer.ts';
+import { returnSharedBuffer, SHARED_BUFFER_SIZE, takeSharedBuffer } from '../shared-buffer.ts';
 import { cannotRead, systemCode } from '../file-errors.ts';
 
 /** A file that is being read. */
@@ -24,8 +24,6 @@ export interface LayoutFiles {
 
 /** Bytes a read: few system calls, little memory. */
 export const READ_SIZE: number = 256 * 1024;
-/** The same where one buffer serves all reads. */
-const LARGE_READ_SIZE = 1024 * 1024;
 
 export function folderFiles(folder: string): LayoutFiles {
   return {
@@ -70,21 +68,20 @@ export async function* readRange(
   owned: boolean,
   reuseChunks = false,
 ): AsyncGenerator<Uint8Array, void, undefined> {
+  const shared = reuseChunks && length >= SHARED_BUFFER_SIZE ? takeSharedBuffer() : undefined;
   try {
-    const size = reuseChunks ? LARGE_READ_SIZE : READ_SIZE;
-    let buffer: Buffer | undefined;
+    let buffer = shared;
     for (let at = 0; at < length;) {
       signal?.throwIfAborted();
       if (!reuseChunks) buffer = undefined;
-      buffer ??= reuseChunks
-        ? sharedBuffer(Math.min(size, length))
-        : Buffer.allocUnsafeSlow(Math.min(size, length - at));
+      buffer ??= Buffer.allocUnsafeSlow(Math.min(reuseChunks ? length : READ_SIZE, length - at));
       const { bytesRead } = await file.read(buffer, 0, Math.min(buffer.length, length - at), offset + at);
       if (bytesRead === 0) return;
       at += bytesRead;
       yield buffer.subarray(0, bytesRead);
     }
   } finally {
+    if (shared !== undefined) returnSharedBuffer(shared);
     if (owned) await file.close();
   }
 }

@@ -35,7 +35,8 @@ describe('the head of a reply', () => {
   }
 });
 
-const bytes = randomBytes(3_000_001);
+/** More than all buffers hold. */
+const bytes = randomBytes(9_000_001);
 let server: Server;
 let tlsServer: Server;
 let ca = '';
@@ -87,6 +88,7 @@ async function hashOf(reply: ExchangeReply | undefined, pause = 0): Promise<stri
   const hash = createHash('sha256');
   for await (const part of reply?.body ?? assert.fail('no reply')) {
     // A buffer that were filled too early would change under our eyes.
+    assert.ok(part.buffer instanceof SharedArrayBuffer, 'threads cannot share it');
     const before_ = createHash('sha256').update(part).digest('hex');
     if (pause > 0) await new Promise((resolve) => setTimeout(resolve, pause));
     assert.equal(createHash('sha256').update(part).digest('hex'), before_);
@@ -114,6 +116,23 @@ describe('a body', () => {
       asked,
       /^GET \/v2\/a\/blobs\/x\?y=1 HTTP\/1\.1\r\nhost: 127\.0\.0\.1:\d+\r\nrange: bytes=5-\r\nconnection: close\r\n\r\n$/,
     );
+  });
+
+  it('after body uses the same memory again', async () => {
+    answer = (socket) => socket.write(Buffer.concat([Buffer.from(HEAD), bytes]));
+    const seen = new Set<ArrayBufferLike>();
+    for (let time = 0; time < 12; time += 1) {
+      const hash = createHash('sha256');
+      for await (const part of (await get())?.body ?? assert.fail('no reply')) {
+        seen.add(part.buffer);
+        hash.update(part);
+        // Every third is not read to its end.
+        if (time % 3 === 2) break;
+      }
+      if (time % 3 !== 2) assert.equal(hash.digest('hex'), wanted);
+    }
+    // Three for a connection, and those of one that is not quite closed when the next begins.
+    assert.ok(seen.size <= 6, `${seen.size} buffers`);
   });
 
   it('waits for a slow reader, and is not overwritten meanwhile', async () => {
