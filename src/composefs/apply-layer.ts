@@ -8,6 +8,7 @@ import type { TarEntry } from '../formats/tar/format.ts';
 import { createTarReader, type TarHandler, type TarReader } from '../formats/tar/reader.ts';
 import type { ContentHasher } from './content-hasher.ts';
 import { findDirectory, findHardlinkTarget, shownPath, splitEntryPath } from './entry-path.ts';
+import { createInlineStore } from './inline-store.ts';
 import { MAX_LINK_TARGET, MAX_XATTR_NAME, MAX_XATTR_VALUE, type LayerLimits } from './limits.ts';
 import { INLINE_MAX, makeDevice, type Leaf, type Stat, type Tree, type VerityDigests } from './tree.ts';
 
@@ -54,6 +55,7 @@ export function createLayerApplier(tree: Tree, options: ApplyOptions): TarReader
   let keep = false;
   let received = 0;
   const statOf = createStats();
+  const inlines = createInlineStore();
 
   const handler: TarHandler = {
     entry(entry) {
@@ -141,8 +143,9 @@ export function createLayerApplier(tree: Tree, options: ApplyOptions): TarReader
   function makeFile(entry: TarEntry, path: string): Leaf {
     const size = entry.size ?? 0;
     if (size <= INLINE_MAX) {
-      inline = new Uint8Array(size);
-      return { kind: 'regular', stat: statOf(entry), content: { kind: 'inline', bytes: inline } };
+      const content = inlines.add(size);
+      inline = content.bytes;
+      return { kind: 'regular', stat: statOf(entry), content };
     }
     keep = capture(path, size);
     if (keep) usage.capturedBytes += size;
