@@ -190,7 +190,11 @@ describe('podman push', () => {
   ];
 
   test('signs with our key in an attachment, and we accept it; ours joins it', async () => {
+    const policy = join(kit.podman.home, '.config/containers/policy.json');
+    writeFileSync(policy, '{"default":[{"type":"reject"}]}');
+    // A policy that rejects everything does not speak of what is pushed.
     push(loaded, 'push/app:v1', ...bySigstore());
+    rmSync(policy);
     assert.equal(await kit.agree('push/app:v1', kit.wanting(sigstore(kit.key.publicFile))), true);
     assert.equal(await kit.agree('push/app:v1', kit.wanting(sigstore(kit.stranger.publicFile))), false);
     const exact = { type: 'exactReference', dockerReference: kit.nameOf('push/app:v2') };
