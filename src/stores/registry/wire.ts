@@ -1,5 +1,5 @@
 /**
- * HTTP/1.1 for the bodies of large blobs: one GET over a connection of its own, read straight into two buffers that
+ * HTTP/1.1 for the bodies of large blobs: one GET over a connection of its own, read straight into few buffers that
  * are used again and again. A gigabyte through a general client costs more in small new buffers than in hashing. What
  * is not plain (chunks, no length, odd header lines) is left to the general client: {@link getByWire} then gives
  * nothing, and has done nothing but ask.
