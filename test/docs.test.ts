@@ -4,6 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { commands } from '../src/cli/commands.ts';
 import { commandLinesOf, problemOf } from './support/command-lines.ts';
 import { projectRoot } from './support/project.ts';
 
@@ -68,4 +69,10 @@ test('command lines in the documents are ones that bootseal takes', async () => 
     }
   }
   assert.deepEqual(wrong, []);
+});
+
+test('docs/json.md speaks of every command', () => {
+  const text = readFileSync(join(root, 'docs', 'json.md'), 'utf8');
+  const missing = commands.map(({ path }) => path.join(' ')).filter((name) => !text.includes(`\`${name}\``));
+  assert.deepEqual(missing, []);
 });

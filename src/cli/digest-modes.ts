@@ -12,7 +12,7 @@ export async function readPorts(context: CliContext, what?: string): Promise<Rea
 
 export async function lintOutcome(text: string, flags: InputFlags, context: CliContext): Promise<Outcome> {
   const { lintDigest } = await import('../seal/digest-lint.ts');
-  const { lintSteps } = await import('./render/digests.ts');
+  const { lintJson, lintSteps } = await import('./render/digests.ts');
   const { input, close } = await openRootInput(text, flags, context);
   try {
     const { findings, paths, image } = await lintDigest(input, await readPorts(context));
@@ -27,7 +27,7 @@ export async function lintOutcome(text: string, flags: InputFlags, context: CliC
         ...(findings.length > 0 && { reason: `${counts} about its digest` }),
       },
       steps: lintSteps(findings),
-      json: { ...(image && { image }), ...(paths !== undefined && { paths }), findings },
+      json: { ...(image && { image }), ...(paths !== undefined && { paths }), findings: lintJson(findings) },
     };
   } finally {
     await close();

@@ -60,6 +60,15 @@ export function lintSteps(findings: readonly LintFinding[]): Step[] {
   });
 }
 
+/** Paths as text, as everywhere in JSON. */
+export function lintJson(findings: readonly LintFinding[]): readonly LintFinding[] {
+  return findings.map((finding) => ({
+    ...finding,
+    message: pathText(finding.message),
+    paths: finding.paths.map(pathText),
+  }));
+}
+
 export function ukiMatchSteps({ ukis }: FromUkiResult): Step[] {
   return ukis.map(({ uki, promised, optional, matches }): Step => {
     const details = [
