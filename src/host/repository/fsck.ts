@@ -79,13 +79,13 @@ export async function fsckRepo(repo: ComposefsRepo, ports: FsckPorts = {}): Prom
   });
 }
 
-/** Digest by name → whether the content has it. */
+/** Digests of the objects that are there, changed ones too. */
 async function checkObjects(
   repo: ComposefsRepo,
   ports: FsckPorts,
   problems: RepoProblem[],
-): Promise<Map<string, boolean>> {
-  const objects = new Map<string, boolean>();
+): Promise<Set<string>> {
+  const objects = new Set<string>();
   let read = 0;
   for (const folder of await namesIn(repo, 'objects')) {
     for (const name of await namesIn(repo, `objects/${folder}`)) {
@@ -105,7 +105,7 @@ async function checkObjects(
         ports.onProgress?.(read);
       }
       const found = encodeHex(hasher.digest());
-      objects.set(digest, found === digest);
+      objects.add(digest);
       if (found !== digest) {
         problems.push({ code: 'repo/bad-object', path, message: `its content has the digest ${found}` });
       }
@@ -118,26 +118,14 @@ async function checkStream(
   repo: ComposefsRepo,
   name: string,
   digest: string,
-  objects: ReadonlyMap<string, boolean>,
+  objects: ReadonlySet<string>,
   problems: RepoProblem[],
 ): Promise<void> {
   const path = `streams/${name}`;
-  if (!present(digest, objects)) {
-    problems.push({ code: 'repo/missing-object', path, message: `object ${digest} is not there` });
-    return;
-  }
+  if (!allPresent([digest], objects, path, problems)) return;
   // 1. Readable, and complete.
   const stream = await readStream(repo, digest);
-  const wanted = [...stream.objectRefs, ...stream.namedRefs.values()];
-  const missing = wanted.filter((object) => !present(object, objects));
-  for (const object of missing) {
-    problems.push({
-      code: 'repo/missing-object',
-      path,
-      message: `it needs object ${object}, which is not there`,
-    });
-  }
-  if (missing.length > 0) return;
+  if (!allPresent([...stream.objectRefs, ...stream.namedRefs.values()], objects, path, problems)) return;
   // 2. What it is filed under is what it is.
   const content = await contentDigest(repo, stream);
   if (content.size !== stream.contentSize) {
@@ -161,28 +149,27 @@ async function checkImage(
   repo: ComposefsRepo,
   name: string,
   digest: string,
-  objects: ReadonlyMap<string, boolean>,
+  objects: ReadonlySet<string>,
   problems: RepoProblem[],
 ): Promise<void> {
   const path = `images/${name}`;
   if (name !== digest)
     problems.push({ code: 'repo/misfiled', path, message: `leads to the image ${digest}` });
-  if (!present(digest, objects)) {
-    problems.push({ code: 'repo/missing-object', path, message: `object ${digest} is not there` });
-    return;
-  }
-  for (const object of await imageObjects(repo, digest)) {
-    if (!present(object, objects)) {
-      problems.push({
-        code: 'repo/missing-object',
-        path,
-        message: `it needs object ${object}, which is not there`,
-      });
-    }
-  }
+  if (!allPresent([digest], objects, path, problems)) return;
+  allPresent(await imageObjects(repo, digest), objects, path, problems);
 }
 
-/** There, and what its name says. A changed object has been told about already. */
-function present(digest: string, objects: ReadonlyMap<string, boolean>): boolean {
-  return objects.has(digest);
+/** Tells of each that is missing. Whether one that is there was changed has been told already. */
+function allPresent(
+  wanted: Iterable<string>,
+  objects: ReadonlySet<string>,
+  path: string,
+  problems: RepoProblem[],
+): boolean {
+  const before = problems.length;
+  for (const object of wanted) {
+    if (objects.has(object)) continue;
+    problems.push({ code: 'repo/missing-object', path, message: `object ${object} is not there` });
+  }
+  return problems.length === before;
 }

@@ -7,30 +7,11 @@ import { exactMembers } from '../../../src/formats/strict-json/go-decode.ts';
 import { decodeGoBase64 } from '../../../src/formats/strict-json/go-base64.ts';
 import { goQuote } from '../../../src/formats/strict-json/go-quote.ts';
 import type { JsonNode } from '../../../src/formats/strict-json/json-node.ts';
+import { plainValue } from '../../../src/formats/strict-json/plain.ts';
 import { parseStrictJson } from '../../../src/formats/strict-json/parser.ts';
 import { positionAt } from '../../../src/formats/strict-json/position.ts';
 
 const LIMITS = { maxSize: 1024 * 1024 };
-
-function plain(node: JsonNode): unknown {
-  switch (node.kind) {
-    case 'object': {
-      const object = Object.create(null) as Record<string, unknown>;
-      for (const { key, value } of node.members) object[key] = plain(value);
-      return object;
-    }
-    case 'array':
-      return node.items.map(plain);
-    case 'number':
-      return Number(node.text);
-    case 'string':
-    case 'boolean':
-      return node.value;
-    case 'null':
-    default:
-      return null;
-  }
-}
 
 /** Prototypes aside, which only one of the two has. */
 function same(a: unknown, b: unknown): void {
@@ -45,7 +26,7 @@ test('reads what JSON.stringify writes', () => {
   fc.assert(
     fc.property(fc.json(), fc.constantFrom(undefined, 2, '\t'), (text, space) => {
       const spaced = JSON.stringify(JSON.parse(text), undefined, space);
-      same(plain(parse(spaced)), JSON.parse(spaced));
+      same(plainValue(parse(spaced)), JSON.parse(spaced));
     }),
   );
 });
@@ -82,7 +63,7 @@ test('accepts no text that JSON.parse refuses, and refuses none that it accepts'
         assert.throws(() => parse(text), isBootsealError);
         return;
       }
-      same(plain(parse(text)), expected);
+      same(plainValue(parse(text)), expected);
     }),
     { numRuns: 2000 },
   );
