@@ -44,6 +44,9 @@ export function asWriteError(error: unknown, path: string): unknown {
   return cannotWrite(path, error);
 }
 
+/** Of `ENOENT: no such file or directory, open '/x'` the middle: what it was about has been said. */
 function reasonOf(cause: unknown): string {
-  return cause instanceof Error ? cause.message : String(cause);
+  const message = cause instanceof Error ? cause.message : String(cause);
+  if (systemCode(cause) === undefined) return message;
+  return /^[A-Z0-9]+: (.+?), [a-z]+(?: '.*')?$/s.exec(message)?.[1] ?? message;
 }

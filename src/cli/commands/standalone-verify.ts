@@ -42,7 +42,11 @@ export const command: Command = defineCommand<Flags, Args>({
       { env, signal },
     );
     if (!verdict.accepted) {
-      throw new BootsealError(verdict.code, `Error verifying signature: ${verdict.message}`, { exit: 1 });
+      throw new BootsealError(verdict.code, `Error verifying signature: ${verdict.message}`, {
+        exit: 1,
+        where: signatureFile,
+        hint: `what it claims: bootseal untrusted-signature-dump-without-verification ${signatureFile}`,
+      });
     }
     const { fingerprint, digest } = verdict;
     return {
