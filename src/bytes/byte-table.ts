@@ -14,8 +14,10 @@ export interface Arena {
 /** The last offset that a column of 31-bit numbers can hold. */
 const MAX_ARENA = 2 ** 31 - 1;
 
-export function createArena(): Arena {
-  return { bytes: Buffer.allocUnsafeSlow(1 << 16), used: 0 };
+/** `capacity` is how many bytes will come, as far as is known. */
+export function createArena(capacity = 0): Arena {
+  const size = Math.min(Math.max(capacity, 1 << 16), MAX_ARENA);
+  return { bytes: Buffer.allocUnsafeSlow(size), used: 0 };
 }
 
 /** Copies `source[start, end)` and returns where it is now. Throws `bytes/too-many`. */
@@ -54,7 +56,10 @@ export interface ByteTable {
   readonly seed: number;
 }
 
+/** `capacity` is how many entries will come, as far as is known. */
 export function createByteTable(arena: Arena = createArena(), capacity = 64): ByteTable {
+  // A power of two, of which three quarters are enough.
+  const slots = 2 ** Math.ceil(Math.log2((capacity * 4) / 3));
   return {
     arena,
     count: 0,
@@ -62,7 +67,7 @@ export function createByteTable(arena: Arena = createArena(), capacity = 64): By
     at: new Int32Array(capacity),
     lengths: new Uint32Array(capacity),
     hashes: new Int32Array(capacity),
-    slots: new Int32Array(4 * capacity),
+    slots: new Int32Array(slots),
     // Names come from strangers, who must not be able to make them all fall into one place.
     seed: randomInt(2 ** 32) | 0,
   };

@@ -1,12 +1,13 @@
 /** Columns from a tree of objects. */
 import { encodeLatin1 } from '../bytes/bytes.ts';
 import { FILE_TYPES } from '../formats/erofs/format.ts';
-import { setContent, setExternal, setStat } from '../formats/erofs/node-table.ts';
-import type { VerityAlgorithm } from '../formats/fsverity/format.ts';
+import { setContent, setExternal, setStat, type NodeTableSizes } from '../formats/erofs/node-table.ts';
+import { VERITY_DIGEST_SIZE, type VerityAlgorithm } from '../formats/fsverity/format.ts';
 import {
   addNode,
   addXattrSet,
   createPackedTree,
+  METACOPY_HEADER,
   NONE,
   setEmptyMetacopy,
   setMetacopy,
@@ -14,11 +15,18 @@ import {
   setRedirectToDigest,
   type PackedTree,
 } from './packed-tree.ts';
-import type { Directory, Leaf, RegularContent, Tree, TreeNode } from './tree.ts';
+import {
+  contentSize,
+  type Directory,
+  type Leaf,
+  type RegularContent,
+  type Tree,
+  type TreeNode,
+} from './tree.ts';
 
 /** The digests that the image holds are those of `algorithm`. */
 export function packTree(tree: Tree, algorithm: VerityAlgorithm): PackedTree {
-  const packed = createPackedTree(algorithm);
+  const packed = createPackedTree(algorithm, sizesOf(tree, algorithm));
   const leaves = new Map<Leaf, number>();
   const sets = new Map<ReadonlyMap<string, Uint8Array>, number>();
   const stack: [directory: Directory, number: number][] = [];
@@ -52,6 +60,29 @@ export function packTree(tree: Tree, algorithm: VerityAlgorithm): PackedTree {
   }
   return packed;
 }
+
+/** Room for what {@link packTree} adds, and for the few that writing an image adds. */
+function sizesOf(tree: Tree, algorithm: VerityAlgorithm): NodeTableSizes {
+  const sizes = { nodes: SPARE, pairs: SPARE, bytes: SPARE_BYTES };
+  const stack: Directory[] = [tree.root];
+  for (let directory = stack.pop(); directory !== undefined; directory = stack.pop()) {
+    for (const [name, node] of directory.children) {
+      sizes.nodes += 1;
+      sizes.bytes += name.length;
+      if (node.kind === 'directory') stack.push(node);
+      else if (node.kind === 'symlink') sizes.bytes += node.target.length;
+      else if (node.kind === 'regular' && node.content.kind === 'external') {
+        sizes.pairs += 2;
+        sizes.bytes += VERITY_DIGEST_SIZE[algorithm] + METACOPY_HEADER;
+      } else if (node.kind === 'regular') sizes.bytes += contentSize(node);
+    }
+  }
+  return sizes;
+}
+
+/** 256 stubs, and attributes besides those of contents, of which there are few different ones. */
+const SPARE = 1024;
+const SPARE_BYTES = 65_536;
 
 function fill(packed: PackedTree, number: number, node: TreeNode): void {
   const { mode, uid, gid, mtime } = node.stat;

@@ -13,6 +13,7 @@ import {
   reserveNode,
   xattrName,
   type NodeTable,
+  type NodeTableSizes,
 } from '../formats/erofs/node-table.ts';
 import { VERITY_DIGEST_SIZE, VERITY_HASH_ID, type VerityAlgorithm } from '../formats/fsverity/format.ts';
 import { escapeName } from './overlay-xattrs.ts';
@@ -36,13 +37,15 @@ export interface PackedTree {
   hardlinks: number;
 }
 
-export function createPackedTree(algorithm: VerityAlgorithm): PackedTree {
+export function createPackedTree(algorithm: VerityAlgorithm, sizes?: NodeTableSizes): PackedTree {
+  const nodes = createNodeTable(sizes);
+  const capacity = nodes.mode.length;
   return {
-    nodes: createNodeTable(),
-    link: new Int32Array(64),
-    xattrSet: new Int32Array(64),
-    metacopy: new Int32Array(64),
-    redirect: new Int32Array(64),
+    nodes,
+    link: new Int32Array(capacity),
+    xattrSet: new Int32Array(capacity),
+    metacopy: new Int32Array(capacity),
+    redirect: new Int32Array(capacity),
     sets: [[]],
     setNumbers: new Map([['', 0]]),
     algorithm,
@@ -107,7 +110,7 @@ export const REDIRECT = 'trusted.overlay.redirect';
 const NO_BYTES = new Uint8Array(0);
 const SLASH = 0x2f;
 /** struct ovl_metacopy: version, length, flags, hash id; then the digest. */
-const METACOPY_HEADER = 4;
+export const METACOPY_HEADER = 4;
 const metacopyValue = new Uint8Array(METACOPY_HEADER + 64);
 
 /** A file whose digest is known: overlayfs demands it of the content. */

@@ -63,12 +63,25 @@ export interface NodeStat {
   nanos: number;
 }
 
-export function createNodeTable(capacity = 64): NodeTable {
-  const arena = createArena();
+/** How much there will be, as far as is known: what grows takes twice its memory meanwhile. */
+export interface NodeTableSizes {
+  readonly nodes: number;
+  readonly pairs: number;
+  /** Of names, contents and attributes. */
+  readonly bytes: number;
+}
+
+export function createNodeTable(sizes?: NodeTableSizes): NodeTable {
+  const arena = createArena(sizes?.bytes);
+  const capacity = Math.max(sizes?.nodes ?? 0, 64);
   return {
     arena,
     names: createByteTable(arena, capacity),
-    xattrs: { names: [OBJECT_PATH_NAME], numbers: new Map(), pairs: createByteTable(arena) },
+    xattrs: {
+      names: [OBJECT_PATH_NAME],
+      numbers: new Map(),
+      pairs: createByteTable(arena, Math.max(sizes?.pairs ?? 0, 64)),
+    },
     mode: new Uint16Array(capacity),
     uid: new Uint32Array(capacity),
     gid: new Uint32Array(capacity),
