@@ -224,3 +224,29 @@ describe('bodies', () => {
     });
   }
 });
+
+describe('blobs large enough for the hashing thread', () => {
+  const content = randomBytes(17 * 1024 * 1024);
+  const large = makeImage([content, randomBytes(100)]);
+
+  it('are copied', async () => {
+    const registry = await start();
+    registry.hold('v1', large);
+    assert.equal(await readImage(await copy(registry)), large.manifest.digest);
+  });
+
+  it('are refused when their last byte is another, and nothing is left', async () => {
+    const registry = await start({
+      misbehave(event) {
+        if (event.kind !== 'get-blob' || !event.request.url?.includes(large.layers[0].digest)) return false;
+        const flipped = Buffer.from(content);
+        flipped[flipped.length - 1] ^= 1;
+        event.response.writeHead(200, { 'content-length': flipped.length }).end(flipped);
+        return true;
+      },
+    });
+    registry.hold('v1', large);
+    await assert.rejects(copy(registry), { code: 'store/digest-mismatch', exit: 1 });
+    assert.ok(!existsSync(join(folder, `copy-${copies}`)), 'something was left');
+  });
+});
