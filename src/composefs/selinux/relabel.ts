@@ -27,6 +27,9 @@ interface Frame {
   state: DfaState;
 }
 
+/** Stats that are remembered: most of those of one package. */
+const RECENT = 1024;
+
 export interface RelabelOptions {
   /**
    * Whether names of one file that get different labels become files of their own, the first keeping the old one, or
@@ -41,6 +44,8 @@ export function relabel(tree: Tree, { specs, aliases }: FileContexts, options: R
   const keepsPaths = matcher.needsPath || aliases.size > 0;
   const labelled = new Map<Leaf, Uint8Array | undefined>();
   const maps = new Map<Uint8Array, ReadonlyMap<string, Uint8Array>>();
+  /** What became of stats, which many files share: they go on sharing. */
+  const recent = new Map<Stat, Map<Uint8Array, Stat>>();
 
   function labelOf(state: DfaState, node: TreeNode, path: string): Uint8Array | undefined {
     const index = matcher.match(state, TYPE_LETTERS[node.kind], path);
@@ -49,6 +54,17 @@ export function relabel(tree: Tree, { specs, aliases }: FileContexts, options: R
 
   function labelledStat(stat: Stat, label: Uint8Array | undefined): Stat {
     if (label === undefined) return stat;
+    let byLabel = recent.get(stat);
+    if (byLabel === undefined) {
+      if (recent.size === RECENT) recent.clear();
+      recent.set(stat, (byLabel = new Map()));
+    }
+    let result = byLabel.get(label);
+    if (result === undefined) byLabel.set(label, (result = withLabel(stat, label)));
+    return result;
+  }
+
+  function withLabel(stat: Stat, label: Uint8Array): Stat {
     let xattrs = stat.xattrs.size === 0 ? maps.get(label) : new Map([...stat.xattrs, [SELINUX_XATTR, label]]);
     if (xattrs === undefined) maps.set(label, (xattrs = new Map([[SELINUX_XATTR, label]])));
     return { ...stat, xattrs };
