@@ -1,6 +1,7 @@
 /** `bootseal composefs mkfs SOURCE [IMAGE]`: a composefs image of a dump text or a directory, as `mkcomposefs` makes it. */
 import type { ImageRules } from '../../../composefs/image-rules.ts';
 import type { ComposefsImage, ComposefsImageOptions } from '../../../seal/composefs-image.ts';
+import { BootsealError, isBootsealError } from '../../../errors.ts';
 import { defineCommand, text, usageError, type Command } from '../../command.ts';
 import { mkfsFlags, type MkfsFlags } from '../../mkfs-flags.ts';
 
@@ -49,7 +50,11 @@ async function makeImage(
   const { imageFromDump, imageFromTree } = await import('../../../seal/composefs-image.ts');
   if (flags.fromFile) {
     const { readPieces } = await import('../../standard-streams.ts');
-    return imageFromDump(readPieces(source, signal), options);
+    try {
+      return await imageFromDump(readPieces(source, signal), options);
+    } catch (error) {
+      throw inFile(error, source);
+    }
   }
   const { treeOfDirectory } = await import('../../../seal/composefs-directory.ts');
   const tree = await treeOfDirectory(source, {
@@ -64,6 +69,14 @@ async function makeImage(
     signal,
   });
   return imageFromTree(tree, options);
+}
+
+/** A line is one of a file. */
+function inFile(error: unknown, source: string): unknown {
+  if (!isBootsealError(error) || error.where?.startsWith('line ') !== true) return error;
+  const { code, message, where, hint, offset, exit } = error;
+  const file = source === '-' ? 'standard input' : source;
+  return new BootsealError(code, message, { where: `${file}, ${where}`, hint, offset, exit, cause: error });
 }
 
 /** As the C program counts: none given is 0 to 1, one given makes the other 0, and never less than the least. */
