@@ -3,6 +3,7 @@
  * image-spec layer.md in one point (parents must exist) and looser in another: whiteouts act where they stand in
  * the stream, on entries of the same layer too.
  */
+import { decodeLatin1, encodeLatin1 } from '../bytes/bytes.ts';
 import { BootsealError, isBootsealError, withDetails } from '../errors.ts';
 import type { TarEntry } from '../formats/tar/format.ts';
 import { createTarReader, type TarHandler, type TarReader } from '../formats/tar/reader.ts';
@@ -109,12 +110,13 @@ export function createLayerApplier(tree: Tree, options: ApplyOptions): TarReader
     } else if (name.startsWith(WHITEOUT_PREFIX)) {
       parent.children.delete(name.slice(WHITEOUT_PREFIX.length));
     } else if (leaf !== undefined) {
-      parent.children.set(name, leaf);
+      parent.children.set(ownString(name), leaf);
     } else {
       // 4. A directory over a directory changes its stat and keeps the children; anything else is replaced.
       const existing = parent.children.get(name);
       if (existing?.kind === 'directory') existing.stat = statOf(entry);
-      else parent.children.set(name, { kind: 'directory', stat: statOf(entry), children: new Map() });
+      else
+        parent.children.set(ownString(name), { kind: 'directory', stat: statOf(entry), children: new Map() });
     }
   }
 
@@ -123,7 +125,7 @@ export function createLayerApplier(tree: Tree, options: ApplyOptions): TarReader
       case 'hardlink':
         return findHardlinkTarget(tree, entry.linkTarget ?? '');
       case 'symlink':
-        return { kind: 'symlink', stat: statOf(entry), target: entry.linkTarget ?? '' };
+        return { kind: 'symlink', stat: statOf(entry), target: ownString(entry.linkTarget ?? '') };
       case 'character':
       case 'block':
         return {
@@ -209,6 +211,14 @@ function createStats(): (entry: TarEntry) => Stat {
     return (recent[slot] = { mode, uid, gid, mtime, xattrs: NO_XATTRS });
   };
 }
+
+/** The same text: engines keep a part of a string as a view, and with it all of the string. */
+function ownString(text: string): string {
+  return text.length < MIN_VIEW ? text : decodeLatin1(encodeLatin1(text));
+}
+
+/** Shorter parts are copied. */
+const MIN_VIEW = 13;
 
 /** What no file system can hold, or not whole. composefs-rs would still give a digest for it. */
 function checkEntry(entry: TarEntry): void {
