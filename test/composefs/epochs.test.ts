@@ -38,6 +38,8 @@ test('a release of bootc finds its epoch', () => {
     ['', undefined],
   ];
   for (const [release, name] of expected) assert.equal(findEpoch(release)?.name, name, release);
+  assert.equal(findEpoch('1.17'), undefined);
+  assert.equal(findEpoch('9.9'), undefined);
 });
 
 const XATTRS = new Map(
