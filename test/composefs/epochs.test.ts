@@ -22,8 +22,8 @@ function epoch(name: string): Epoch {
 test('a release of bootc finds its epoch', () => {
   const expected: readonly (readonly [release: string, name: string | undefined])[] = [
     ['1.16.9', 'current'],
-    ['1.17', 'current'],
-    ['2.0.0', 'current'],
+    ['1.17', undefined],
+    ['2.0.0', undefined],
     ['1.16.4', 'current'],
     ['1.16.3', 'before-1.16.4'],
     ['1.16.0', 'before-1.16.4'],
@@ -38,8 +38,6 @@ test('a release of bootc finds its epoch', () => {
     ['', undefined],
   ];
   for (const [release, name] of expected) assert.equal(findEpoch(release)?.name, name, release);
-  assert.equal(findEpoch('1.17'), undefined);
-  assert.equal(findEpoch('9.9'), undefined);
 });
 
 const XATTRS = new Map(
