@@ -1,7 +1,7 @@
 /** A real registry (Debian's docker-registry, the reference implementation) on a free loopback port. */
 import { spawn, type ChildProcess } from 'node:child_process';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { closeSync, existsSync, openSync } from 'node:fs';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { get as httpGet } from 'node:http';
 import { get as httpsGet } from 'node:https';
 import { createServer, type AddressInfo } from 'node:net';
@@ -51,18 +51,18 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Test
   for (let attempt = 1; ; attempt += 1) {
     const port = await freePort();
     await writeFile(join(folder, 'config.yml'), configuration(folder, port, options));
-    const child = spawn(program, ['serve', join(folder, 'config.yml')], {
-      stdio: ['ignore', 'ignore', 'pipe'],
-    });
-    let log = '';
-    child.stderr.setEncoding('utf8').on('data', (text: string) => (log = (log + text).slice(-4000)));
+    // To a file: nobody empties a pipe while a test waits in spawnSync, and a registry that cannot log hangs.
+    const log = openSync(join(folder, 'log'), 'w');
+    const child = spawn(program, ['serve', join(folder, 'config.yml')], { stdio: ['ignore', 'ignore', log] });
+    closeSync(log);
     const host = `127.0.0.1:${port}`;
     const url = `${options.tls ? 'https' : 'http'}://${host}`;
     if (await answers(url, child)) return { host, url, folder, stop: () => stop(child, folder) };
     await stop(child);
     if (attempt === 3) {
+      const words = (await readFile(join(folder, 'log'), 'utf8')).slice(-4000);
       await rm(folder, { recursive: true, force: true });
-      throw new Error(`docker-registry did not start:\n${log}`);
+      throw new Error(`docker-registry did not start:\n${words}`);
     }
   }
 }
