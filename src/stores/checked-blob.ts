@@ -2,7 +2,7 @@
 import { concatBytes } from '../bytes/bytes.ts';
 import { BootsealError } from '../errors.ts';
 import { digestParts, type Digest } from '../formats/oci/digest.ts';
-import { inlineBlobHash, type BlobHasher } from './blob-hasher/hasher.ts';
+import { inlineBlobHash, type BlobHasher } from './blob-hasher/inline.ts';
 import type { ReadOptions } from './image.ts';
 
 interface Expected {

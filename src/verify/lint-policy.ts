@@ -14,7 +14,7 @@ import { lintKey } from '../trust/lint/key-bytes.ts';
 import { lintPolicy, type LintResult } from '../trust/lint/lint.ts';
 import type { NamedKey } from '../trust/lint/named-keys.ts';
 import type { KeyReader } from '../trust/ports.ts';
-import { MAX_POOL_SIZE } from '../trust/x509/pem-certificates.ts';
+import { MAX_POOL_SIZE } from '../trust/x509/limits.ts';
 
 export interface LintRequest {
   /** Else the system's, as for {@link findPolicyFile}. */

@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { Worker } from 'node:worker_threads';
 import type { Digest, DigestAlgorithm } from '../../src/formats/oci/digest.ts';
 import { writeFileAtomic } from '../../src/stores/atomic-write.ts';
-import { openBlobHasher, type BlobHasher, type HasherOptions } from '../../src/stores/blob-hasher/hasher.ts';
+import { openBlobHasher, type HasherOptions } from '../../src/stores/blob-hasher/hasher.ts';
+import type { BlobHasher } from '../../src/stores/blob-hasher/inline.ts';
 import { checkedBlob } from '../../src/stores/checked-blob.ts';
 
 const MIB = 1024 * 1024;

@@ -8,6 +8,7 @@ import { parseStrictJson } from '../strict-json/parser.ts';
 
 /** Annotation that holds the base64 of the signature over the payload. */
 export const SIGNATURE_ANNOTATION = 'dev.cosignproject.cosign/signature';
+export const CERTIFICATE_ANNOTATION = 'dev.sigstore.cosign/certificate';
 
 /** Neither a MIME type nor annotations are bounded upstream; a payload is, at 4 MiB, and grows by a third in base64. */
 const MAX_STORED_SIZE = 8 * 1024 * 1024;

@@ -2,29 +2,12 @@
  * Hashes large blobs in a thread of its own, while this one reads from sockets and the system writes: over a gigabyte
  * in memory that is shared, hashing would otherwise be half of the time that copying takes.
  */
-import { createHash } from 'node:crypto';
 import { availableParallelism } from 'node:os';
 import { Worker } from 'node:worker_threads';
 import { BootsealError } from '../../errors.ts';
 import type { DigestAlgorithm } from '../../formats/oci/digest.ts';
+import { inlineBlobHash, type BlobHash, type BlobHasher } from './inline.ts';
 import type { FromHasher, ToHasher } from './messages.ts';
-
-/** The digest of one blob in the making. */
-export interface BlobHash {
-  /** Until what it gives resolves, the bytes must not change; undefined: they have been hashed. */
-  update(part: Uint8Array): Promise<void> | undefined;
-  /** In hex, after all updates have resolved. */
-  digest(): Promise<string>;
-  /** Forgets it: always called in the end, also after `digest`. */
-  drop(): void;
-}
-
-export interface BlobHasher {
-  /** `size` in bytes: small blobs are hashed without the thread. */
-  open(algorithm: DigestAlgorithm, size: number): BlobHash;
-  /** Ends the thread; the hashes that are open fail. */
-  close(): Promise<void>;
-}
 
 export interface HasherOptions {
   /** Those of this machine by default: with one, everything is hashed in this thread. */
@@ -37,16 +20,6 @@ const WORTH_A_THREAD = 16 * 1024 * 1024;
 
 /** Buffers of one blob that the thread remembers: a source has a few, and others after a broken connection. */
 const MAX_BUFFERS = 16;
-
-/** Hashes at once, in this thread. */
-export function inlineBlobHash(algorithm: DigestAlgorithm): BlobHash {
-  const hash = createHash(algorithm);
-  return {
-    update: (part) => void hash.update(part),
-    digest: () => Promise.resolve(hash.digest('hex')),
-    drop: () => undefined,
-  };
-}
 
 interface Waiting {
   resolve(hex: string): void;

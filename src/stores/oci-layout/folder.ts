@@ -7,7 +7,7 @@ import type { Descriptor } from '../../formats/oci/descriptor.ts';
 import { digestParts, type Digest } from '../../formats/oci/digest.ts';
 import { blobPath, INDEX_FILE, LAYOUT_DOCUMENT, LAYOUT_FILE } from '../../formats/oci/layout.ts';
 import { removeLeftovers, writeFileAtomic, type ByteParts } from '../atomic-write.ts';
-import type { BlobHasher } from '../blob-hasher/hasher.ts';
+import type { BlobHasher } from '../blob-hasher/inline.ts';
 import { cannotWrite, systemCode } from '../file-errors.ts';
 import { checkedBlob, readAll, tooLarge } from '../checked-blob.ts';
 import { folderFiles } from './files.ts';

@@ -4,7 +4,7 @@ import { open, readdir, rename, rm, stat, type FileHandle } from 'node:fs/promis
 import { basename, dirname, join } from 'node:path';
 import { isBootsealError } from '../../errors.ts';
 import type { Descriptor } from '../../formats/oci/descriptor.ts';
-import type { BlobHasher } from '../blob-hasher/hasher.ts';
+import type { BlobHasher } from '../blob-hasher/inline.ts';
 import { isRunning, moveInto, temporaryName, writeAll } from '../atomic-write.ts';
 import { checkedBlob } from '../checked-blob.ts';
 import { flushEarly } from '../early-flush.ts';

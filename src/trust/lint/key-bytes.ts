@@ -3,7 +3,7 @@ import { isBootsealError } from '../../errors.ts';
 import { readPemBlocks } from '../../formats/cosign/pem.ts';
 import { parsePublicKey } from '../../formats/cosign/public-key.ts';
 import { parseCertificate } from '../../formats/x509/certificate.ts';
-import { MAX_POOL_SIZE } from '../x509/pem-certificates.ts';
+import { MAX_POOL_SIZE } from '../x509/limits.ts';
 import type { Report } from './finding.ts';
 import type { NamedKey } from './named-keys.ts';
 

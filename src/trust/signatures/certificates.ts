@@ -3,7 +3,7 @@ import { decodeUtf8, encodeUtf8 } from '../../bytes/bytes.ts';
 import { BootsealError, isBootsealError } from '../../errors.ts';
 import { OID } from '../../formats/der/oid.ts';
 import { readDerPrefix, TAG } from '../../formats/der/reader.ts';
-import type { SigstoreSignature } from '../../formats/cosign/signature.ts';
+import { CERTIFICATE_ANNOTATION, type SigstoreSignature } from '../../formats/cosign/signature.ts';
 import type { SigstorePublicKey } from '../../formats/cosign/public-key.ts';
 import { goQuote } from '../../formats/strict-json/go-quote.ts';
 import { buildPath } from '../x509/build-path.ts';
@@ -11,7 +11,6 @@ import { checkHostname } from '../x509/hostname.ts';
 import type { PathCertificate } from '../x509/path-certificate.ts';
 import { readSignatureCertificates } from '../x509/pem-certificates.ts';
 
-export const CERTIFICATE_ANNOTATION = 'dev.sigstore.cosign/certificate';
 const CHAIN_ANNOTATION = 'dev.sigstore.cosign/chain';
 
 /** Fulcio's extensions for the OIDC issuer: the text itself, and later the same as a DER string. */

@@ -3,10 +3,13 @@ import { encodeUtf8 } from '../../bytes/bytes.ts';
 import { BootsealError, isBootsealError, type ErrorCode } from '../../errors.ts';
 import { parsePayload } from '../../formats/cosign/payload.ts';
 import { REKOR_SET_ANNOTATION, type RekorEntry } from '../../formats/cosign/rekor-set.ts';
-import { SIGNATURE_ANNOTATION, type SigstoreSignature } from '../../formats/cosign/signature.ts';
+import {
+  CERTIFICATE_ANNOTATION,
+  SIGNATURE_ANNOTATION,
+  type SigstoreSignature,
+} from '../../formats/cosign/signature.ts';
 import { decodeGoBase64 } from '../../formats/strict-json/go-base64.ts';
 import type { SignatureVerdict } from '../verdict.ts';
-import { CERTIFICATE_ANNOTATION, fulcioKey, pkiKey } from './certificates.ts';
 import { judgeClaims, type ClaimsQuestion } from './claims.ts';
 import { bindEntry, readOnlyBlock, verifyRekorSet } from './rekor.ts';
 import type { TrustedKey } from './sigstore-keys.ts';
@@ -87,16 +90,13 @@ function signersOf(
       const what = 'public key or cert to be matched against publicKey in Rekor SET';
       const signer = readOnlyBlock(encodeUtf8(certificate), what);
       bindEntry(entry, { signer, signature: decodedOrThrow(decoded), payload: signature.payload });
-      const key = fulcioKey(signature, trust.fulcio, Number(entry.integratedTime) * 1000);
-      const { subjectEmail, oidcIssuer } = trust.fulcio;
-      return { keys: [{ key, source: `certificate of ${subjectEmail} by ${oidcIssuer}` }], entry };
+      const key = trust.key(signature, Number(entry.integratedTime) * 1000);
+      return { keys: [{ key, source: `certificate of ${trust.subject}` }], entry };
     }
     case 'pki':
     default: {
       requireAnnotation(signature, CERTIFICATE_ANNOTATION, 'trust/no-certificate');
-      const { subjectEmail, subjectHostname } = trust.pki;
-      const subject = [subjectEmail, subjectHostname].filter((each) => each !== undefined).join(', ');
-      return { keys: [{ key: pkiKey(signature, trust.pki, now), source: `certificate of ${subject}` }] };
+      return { keys: [{ key: trust.key(signature, now), source: `certificate of ${trust.subject}` }] };
     }
   }
 }

@@ -1,11 +1,11 @@
 /** What a `sigstoreSigned` requirement trusts, opened: keys, Fulcio with a log, or a PKI of one's own. */
-import { BootsealError, isBootsealError } from '../../errors.ts';
+import { BootsealError } from '../../errors.ts';
 import { equalBytes } from '../../bytes/bytes.ts';
 import type { SigstorePublicKey } from '../../formats/cosign/public-key.ts';
 import type { Certificates, KeySource, SigstoreSigned } from '../../formats/policy-json/policy.ts';
 import type { KeyReader } from '../ports.ts';
-import { MAX_POOL_SIZE, readIntermediates, readRoots } from '../x509/pem-certificates.ts';
-import type { FulcioTrust, PkiTrust } from './certificates.ts';
+import { MAX_POOL_SIZE } from '../x509/limits.ts';
+import type { CertifiedKey } from './certificate-roots.ts';
 import {
   parseKeys,
   parseTrustedKey,
@@ -16,8 +16,13 @@ import {
 
 export type TrustRoot =
   | { readonly kind: 'keys'; readonly keys: readonly TrustedKey[]; readonly logKeys?: LogKeys }
-  | { readonly kind: 'fulcio'; readonly fulcio: FulcioTrust; readonly logKeys: LogKeys }
-  | { readonly kind: 'pki'; readonly pki: PkiTrust };
+  | {
+      readonly kind: 'fulcio';
+      readonly subject: string;
+      readonly key: CertifiedKey;
+      readonly logKeys: LogKeys;
+    }
+  | { readonly kind: 'pki'; readonly subject: string; readonly key: CertifiedKey };
 
 /** Keys of Rekor logs: ECDSA. */
 export type LogKeys = readonly SigstorePublicKey[];
@@ -49,7 +54,7 @@ export async function openTrustRoot(requirement: SigstoreSigned, reader: KeyRead
   const files = read.flat();
   const known = OPENED.get(requirement);
   if (known !== undefined && sameFiles(known.files, files)) return known.root;
-  const root = parseTrustRoot(requirement, read);
+  const root = await parseTrustRoot(requirement, read);
   OPENED.set(requirement, { files, root });
   return root;
 }
@@ -79,34 +84,28 @@ function sameFiles(known: readonly TrustFile[], files: readonly TrustFile[]): bo
   return known.length === files.length && known.every(({ bytes }, at) => equalBytes(bytes, files[at].bytes));
 }
 
-function parseTrustRoot(
+async function parseTrustRoot(
   { trust, rekor }: SigstoreSigned,
   read: readonly (readonly TrustFile[])[],
-): TrustRoot {
+): Promise<TrustRoot> {
   const logFiles = read.at(-1)!;
   const logKeys = rekor?.isEmpty === false ? parseLogKeys(logFiles) : undefined;
   switch (trust.kind) {
     case 'keys':
       return { kind: 'keys', keys: parseKeys(read[0]), ...(logKeys !== undefined && { logKeys }) };
     case 'fulcio': {
-      const { oidcIssuer, subjectEmail } = trust.fulcio;
-      const roots = readRoots(read[0][0].bytes);
-      if (roots === undefined) throw unreadable('error loading Fulcio CA certificates', read[0][0].source);
+      const { openFulcio } = await import('./certificate-roots.ts');
+      const key = openFulcio(read[0][0], trust.fulcio);
       if (logKeys === undefined) throw unreadable('Fulcio CA specified without a Rekor public key');
-      return { kind: 'fulcio', fulcio: { roots, oidcIssuer, subjectEmail }, logKeys };
+      const { subjectEmail, oidcIssuer } = trust.fulcio;
+      return { kind: 'fulcio', subject: `${subjectEmail} by ${oidcIssuer}`, key, logKeys };
     }
     case 'pki':
     default: {
+      const { openPki } = await import('./certificate-roots.ts');
       const { subjectEmail, subjectHostname } = trust.pki;
-      const [rootFile] = read[0];
-      const roots = readRoots(rootFile.bytes);
-      if (roots === undefined) throw unreadable('error loading PKI CA Roots certificates', rootFile.source);
-      const intermediates = read[1].flatMap((file) => parseIntermediates(file));
-      const subjects = {
-        ...(subjectEmail !== undefined && { subjectEmail }),
-        ...(subjectHostname !== undefined && { subjectHostname }),
-      };
-      return { kind: 'pki', pki: { roots, intermediates, ...subjects } };
+      const subject = [subjectEmail, subjectHostname].filter((each) => each !== undefined).join(', ');
+      return { kind: 'pki', subject, key: openPki(read[0][0], read[1], trust.pki) };
     }
   }
 }
@@ -120,15 +119,6 @@ function parseLogKeys(files: readonly TrustFile[]): LogKeys {
   });
   if (keys.length === 0) throw unreadable('the policy asks for a Rekor entry and names no key of the log');
   return keys;
-}
-
-function parseIntermediates({ bytes, source }: TrustFile): ReturnType<typeof readIntermediates> {
-  try {
-    return readIntermediates(bytes);
-  } catch (error) {
-    if (!isBootsealError(error)) throw error;
-    throw unreadable(`loading trusted intermediate certificates: ${error.message}`, source);
-  }
 }
 
 function unreadable(message: string, where?: string): BootsealError {

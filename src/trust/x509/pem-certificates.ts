@@ -1,10 +1,9 @@
 /** Certificates in PEM, as the peers load them: a bundle of roots leniently, everything else as a whole. */
 import { BootsealError, isBootsealError } from '../../errors.ts';
 import { readPemBlocks } from '../../formats/cosign/pem.ts';
+import { MAX_POOL_SIZE } from './limits.ts';
 import { readPathCertificate, type PathCertificate } from './path-certificate.ts';
 
-/** The bundle of a Linux distribution has 150 certificates in 250 KiB. */
-export const MAX_POOL_SIZE: number = 4 * 1024 * 1024;
 const MAX_POOL = 2000;
 
 /** What comes with a signature. Go sets no limit; a real chain has three certificates in 8 KiB. */
