@@ -145,3 +145,19 @@ for (const { name, text, rust } of cases.filter((item) => item.name.startsWith('
 }
 
 test('all 41 texts are here', () => assert.equal(cases.length, 41));
+
+/** Of an empty root, mode 0755, all else zero: no upstream constants, but those of an independent model. */
+test('sha512 of the empty tree, and the sizes of its images', () => {
+  const digest = (version: ImageVersion): string =>
+    imageDigest(emptyTree(), { version, algorithm: 'sha512' });
+  assert.equal(
+    digest('v1'),
+    'ee192e5a91c70428c8f2ca7abf8274b695494c70a9ffb277598ffbacf46e2cebd7de172c6d44a84c20f3f13cc97e7691ccce4974937fe866c2f6c83ddccd3f72',
+  );
+  assert.equal(
+    digest('v2'),
+    '334472adb2a093bfb4d9bd138d921d76025387ac67813945a297a6391a20518d93efe5cd374cd7584a25c4df83dbfc1e3d4b5b3838ecc50e441d944ca0c11cf7',
+  );
+  assert.equal(writeImage(emptyTree(), { version: 'v1', algorithm: 'sha512' }).length, 16384);
+  assert.equal(writeImage(emptyTree(), { version: 'v2', algorithm: 'sha512' }).length, 4096);
+});
