@@ -102,9 +102,7 @@ function hashIn(thread: HashThread, blob: number, algorithm: DigestAlgorithm): B
       waiting.set(blob, { resolve, reject });
       return worker.postMessage(message);
     });
-    // Whoever stops in the middle does not wait for it.
-    asked.catch(() => undefined);
-    return asked;
+    return unattended(asked);
   }
 
   return {
@@ -127,7 +125,7 @@ function hashIn(thread: HashThread, blob: number, algorithm: DigestAlgorithm): B
         ...(!isStarted && { algorithm }),
       });
       isStarted = true;
-      return asked.then(() => undefined);
+      return unattended(asked.then(() => undefined));
     },
     digest() {
       if (!isStarted) return (inline ?? inlineBlobHash(algorithm)).digest();
@@ -139,6 +137,12 @@ function hashIn(thread: HashThread, blob: number, algorithm: DigestAlgorithm): B
       if (thread.failure === undefined) worker.postMessage({ kind: 'drop', blob } satisfies ToHasher);
     },
   };
+}
+
+/** Whoever stops in the middle does not wait for it: a failure that nobody asks about is not one of the program. */
+function unattended<T>(promise: Promise<T>): Promise<T> {
+  promise.catch(() => undefined);
+  return promise;
 }
 
 function isShared(part: Uint8Array): boolean {
